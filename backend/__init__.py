@@ -1,0 +1,1 @@
+"""Everything tenk does that is not seen: from a filing to an answer, from answers to a model."""

@@ -1,0 +1,56 @@
+"""What can go wrong, and who can act on it.
+
+TenkError                 known, said in one sentence, never a traceback
+  ConfigurationError      the operator must change a setting
+  DataError               the input or the records do not allow this step
+    BadFile               a file that cannot be ingested
+    NotFound              no row with that id
+    NotYours              a row that belongs to somebody else
+  ProviderError           the outside world refused; safe to try again later
+    ModelGone             the model is unknown there, or was shut down
+    Stopped               a person or a time limit ended the call
+
+A message says what was expected, what was found and what to do next.
+"""
+
+
+class TenkError(Exception):
+    """The root of every failure that tenk foresees."""
+
+
+class ConfigurationError(TenkError):
+    """The operator must change a setting."""
+
+
+class DataError(TenkError):
+    """The input or the records do not allow this step."""
+
+
+class BadFile(DataError):
+    """A file that cannot be ingested; the message is the one-line reason."""
+
+
+class NotFound(DataError):
+    """No row of that kind has that id."""
+
+    def __init__(self, kind: str, key: object, see: str) -> None:
+        super().__init__(f"No {kind} {key}. Expected one that `{see}` lists.")
+
+
+class NotYours(DataError):
+    """A row that belongs to another person's thread."""
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"The {kind} {key} belongs to another person's thread; nothing changed.")
+
+
+class ProviderError(TenkError):
+    """The outside world refused; trying again later may help."""
+
+
+class ModelGone(ProviderError):
+    """The model is unknown to its provider, or was shut down."""
+
+
+class Stopped(ProviderError):
+    """The call was ended before its answer was whole."""

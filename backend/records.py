@@ -1,0 +1,265 @@
+"""The nouns: the values that steps hand on, and the tables that keep them.
+
+Values are frozen pydantic models, so that they go into JSON columns and come out again whole.
+Rows point backwards by id. All times are UTC.
+"""
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import JSON, Column, DateTime
+from sqlmodel import Field, SQLModel
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def _moment() -> Any:
+    return Column(DateTime(timezone=True), nullable=False)
+
+
+def _json() -> Any:
+    return Column(JSON, nullable=False)
+
+
+# -- values
+
+
+class Value(BaseModel):
+    """A value: equal by content, never changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Role(StrEnum):
+    """What a model is asked to do."""
+
+    TEACHER = "teacher"
+    STUDENT = "student"
+    JUDGE = "judge"
+    EMBED = "embed"
+
+
+class Slot(StrEnum):
+    """A place where a model is plugged in. Each slot has one active model at a time."""
+
+    ANSWER = "answer"
+
+
+ChunkKind = Literal["prose", "table"]
+
+
+class Page(Value):
+    """One page of a PDF. `number` counts from 1 in file order; `label` is what is printed."""
+
+    number: int
+    text: str
+    label: str = ""
+
+
+class Chunk(Value):
+    """A passage of a filing as it is indexed. `pages` are 1-based and in order, never empty.
+
+    The text of a table is one line of caption, then one line a row: the row label and the cells,
+    separated by " | ". The caption ends with unit and scale in parentheses where they are known;
+    the first line of rows holds the column headings, its first cell empty.
+    """
+
+    pages: tuple[int, ...]
+    section: str
+    kind: ChunkKind
+    text: str
+
+
+class Cover(Value):
+    """What a filing says about itself. Empty or None where the cover does not tell."""
+
+    company: str = ""
+    ticker: str = ""
+    form: str = ""
+    fiscal_year: int | None = None
+    period_end: date | None = None
+
+
+class Passage(Value):
+    """A chunk as evidence: found for a question, with where it stands. Best first in a list."""
+
+    filing: str
+    file: str
+    company: str
+    fiscal_year: int | None
+    page: int  # the first page of the chunk, 1-based
+    pages: tuple[int, ...]
+    section: str
+    kind: ChunkKind
+    text: str
+    score: float  # higher is better; comparable within one search only
+    chunk: int  # id in the index
+
+
+class Citation(Value):
+    """Where a claim stands. `number` is the [n] in the answer; `page` is 1-based."""
+
+    number: int
+    filing: str
+    file: str
+    page: int
+    quote: str
+
+
+class CheckedFigure(Value):
+    """A figure that an answer states, and whether its cited evidence holds it."""
+
+    text: str
+    found: bool
+
+
+class Message(Value):
+    """One message of a chat, in OpenAI's shape."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Usage(Value):
+    """Tokens of one call. Zero where the server does not tell."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+# -- tables
+
+
+class Filing(SQLModel, table=True):
+    """One ingested document. Its row is written last, so what it names is searchable."""
+
+    id: str = Field(primary_key=True)  # first 12 hex digits of sha256
+    sha256: str = Field(unique=True)
+    file: str  # name as the person gave it
+    company: str = Field(index=True)
+    ticker: str = ""
+    form: str = ""
+    fiscal_year: int | None = Field(default=None, index=True)
+    period_end: date | None = None
+    pages: int
+    chunks: int
+    seconds: float
+    notes: list[str] = Field(default_factory=list, sa_column=_json())  # what a person should know
+    ingested_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Person(SQLModel, table=True):
+    """Somebody who uses tenk. On the loopback address there is one: the local admin."""
+
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    role: str = "reader"  # reader, reviewer or admin
+    password: str | None = None  # argon2 hash; None: cannot sign in with a password
+    created_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Thread(SQLModel, table=True):
+    """A conversation, owned by one person. Also holds what Chainlit keeps about it."""
+
+    id: str = Field(primary_key=True)
+    person: str = Field(index=True)  # Person.id; "cli" for the command line
+    name: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    created_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Step(SQLModel, table=True):
+    """A message or a step in a thread, as Chainlit shows it again after a reload."""
+
+    id: str = Field(primary_key=True)
+    thread: str = Field(index=True)
+    position: int  # order of first appearance in the thread
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+
+
+class Element(SQLModel, table=True):
+    """Something attached to a message: a PDF at a page, an uploaded file."""
+
+    id: str = Field(primary_key=True)
+    thread: str = Field(index=True)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+
+
+class Turn(SQLModel, table=True):
+    """One exchange: what was asked, what the model saw, what it said, what the reader made of it.
+
+    Holds everything the model saw, so it can be trained on after the index is rebuilt.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    slot: str = Field(default=Slot.ANSWER.value, index=True)
+    thread: str = Field(index=True)
+    person: str = Field(default="cli", index=True)
+    step: str | None = Field(default=None, index=True)  # Chainlit's id, which ratings name
+    question: str  # as the reader wrote it
+    standalone: str  # as it was searched and asked: understood from the conversation
+    evidence: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())  # Passages
+    messages: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())  # exact
+    answer: str
+    citations: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
+    figures: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
+    refused: bool = False
+    model: str  # name at its provider
+    role: str  # teacher or student
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None  # None: no price is known for the model
+    seconds: float = 0.0
+    state: str = "whole"  # whole, stopped or failed; only whole answers teach
+    error: str | None = None
+    rating: int | None = Field(default=None, index=True)  # +1 or -1; None until the reader says
+    comment: str = ""
+    asked_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Example(SQLModel, table=True):
+    """A turn, or a generated or imported pair, as training data.
+
+    Whether it is kept is decided from the log each time it is asked; only what a person decided
+    by hand is stored here.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    source: str  # turn, generated or imported
+    turn: int | None = Field(default=None, foreign_key="turn.id", unique=True)
+    question: str
+    answer: str
+    messages: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())  # no answer
+    evidence: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
+    by_hand: str | None = None  # keep or drop; None: the rules decide
+    by_hand_reason: str = ""
+    correction: str | None = None  # trained on in place of the answer
+    created_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Candidate(SQLModel, table=True):
+    """A model that could be active, and where it came from."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    slot: str = Field(default=Slot.ANSWER.value, index=True)
+    model: str  # name at its provider
+    role: str  # whose settings reach it: teacher or student
+    job: str | None = None
+    dataset: int | None = None
+    created_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Activation(SQLModel, table=True):
+    """From `at` on this candidate fills the slot. The latest row wins; rollback appends."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    slot: str = Field(default=Slot.ANSWER.value, index=True)
+    candidate: int = Field(foreign_key="candidate.id")
+    by: str  # who, or "verdict N"
+    reason: str = ""
+    at: datetime = Field(default_factory=now, sa_column=_moment())

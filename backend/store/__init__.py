@@ -1,0 +1,1 @@
+"""Everything that touches the database: plain functions that take a session, one module a noun."""

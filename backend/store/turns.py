@@ -1,0 +1,102 @@
+"""Turns and the examples they become; ratings and what a person decides by hand."""
+
+from sqlmodel import Session, col, select
+
+from backend.errors import NotFound, NotYours
+from backend.records import Activation, Candidate, Example, Slot, Turn
+
+
+def add_turn(session: Session, turn: Turn, *, example: bool) -> Turn:
+    """Log a turn, with its example where it may teach."""
+    session.add(turn)
+    session.flush()
+    if example:
+        session.add(
+            Example(
+                source="turn",
+                turn=turn.id,
+                question=turn.standalone,
+                answer=turn.answer,
+                messages=turn.messages,
+                evidence=turn.evidence,
+            )
+        )
+        session.flush()
+    return turn
+
+
+def turn(session: Session, key: int) -> Turn:
+    """The turn with this id. Raises NotFound."""
+    row = session.get(Turn, key)
+    if row is None:
+        raise NotFound("turn", key, "tenk examples list")
+    return row
+
+
+def turn_of_step(session: Session, step: str) -> Turn | None:
+    """The turn whose answer Chainlit knows by this id."""
+    return session.exec(select(Turn).where(Turn.step == step)).first()
+
+
+def turns_of_thread(session: Session, thread: str) -> list[Turn]:
+    """A conversation's turns, oldest first."""
+    found = select(Turn).where(Turn.thread == thread).order_by(col(Turn.id))
+    return list(session.exec(found))
+
+
+def rate(
+    session: Session, key: int, rating: int | None, *, comment: str = "", person: str | None = None
+) -> Turn:
+    """Set what the reader made of an answer: +1, -1, or None to take it back.
+
+    With `person`, the turn must be theirs: ratings decide what is trained on. Raises NotFound,
+    NotYours.
+    """
+    row = turn(session, key)
+    if person is not None and row.person != person:
+        raise NotYours("turn", key)
+    row.rating = rating
+    row.comment = comment if rating is not None else ""
+    session.add(row)
+    return row
+
+
+def examples(session: Session) -> list[tuple[Example, Turn | None]]:
+    """Every example with the turn it came from, oldest first."""
+    found = (
+        select(Example, Turn)
+        .join(Turn, col(Example.turn) == Turn.id, isouter=True)
+        .order_by(col(Example.id))
+    )
+    return [(example, turn) for example, turn in session.exec(found)]
+
+
+def example(session: Session, key: int) -> Example:
+    """The example with this id. Raises NotFound."""
+    row = session.get(Example, key)
+    if row is None:
+        raise NotFound("example", key, "tenk examples list")
+    return row
+
+
+def decide_by_hand(session: Session, key: int, decision: str | None, reason: str) -> Example:
+    """Keep or drop an example by hand ("keep", "drop"), or None to let the rules decide again."""
+    row = example(session, key)
+    row.by_hand = decision
+    row.by_hand_reason = reason
+    session.add(row)
+    return row
+
+
+def active_candidate(session: Session, slot: Slot = Slot.ANSWER) -> Candidate | None:
+    """The candidate that fills the slot; None before the first activation: the teacher answers.
+
+    Read on every question, so that a swap takes effect on the next one, in every process.
+    """
+    latest = (
+        select(Candidate)
+        .join(Activation, col(Activation.candidate) == Candidate.id)
+        .where(Activation.slot == slot.value)
+        .order_by(col(Activation.id).desc())
+    )
+    return session.exec(latest).first()

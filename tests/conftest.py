@@ -1,0 +1,28 @@
+"""Fixtures that every test may ask for; no test reads a developer's own home or keys."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test gets an empty home, and no key or model name from outside."""
+    import os
+
+    for name in [*os.environ]:
+        if name.startswith("TENK_") or name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    monkeypatch.setenv("TENK_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real filings and questions, beside the project where somebody has them."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs real filings in {SHARED.parent.name}/{SHARED.name} beside the project")
+    return SHARED
