@@ -427,7 +427,7 @@ total_liabilities = plus(total_current_liabilities, *long_liabilities.values())
 balance_sheet: dict[str, Series] = {
     **current_assets,
     "Total current assets": total_current_assets,
-    **{f"{k}, noncurrent" if k in current_assets else k: v for k, v in long_assets.items()},
+    **long_assets,
     "Total assets": total_assets,
     **current_liabilities,
     "Total current liabilities": total_current_liabilities,

@@ -1,0 +1,55 @@
+"""The filing's texts, with the books' figures set in, as blocks.
+
+A text file is paragraphs parted by blank lines. `=`, `#`, `##`, `###`, `####` open a part, an item,
+a section, a topic and a topic in italics; `- ` a bullet; `@table NAME`, `@page`, `@centre TEXT`,
+`@right TEXT` and `@small TEXT` are what they say. `**bold**` and `*italics*` work, and `{revenue_25}`
+is a figure of the books (see words.py).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from backend.samples.blocks import Block, Heading, PageBreak, Paragraph, Table
+
+TEXTS = Path(__file__).with_name("text")
+_LEVELS = {"=": 0, "#": 1, "##": 2, "###": 3, "####": 4}
+_BOLD = re.compile(r"\*\*(.+?)\*\*")
+_ITALICS = re.compile(r"(?<!\*)\*([^*]+?)\*(?!\*)")
+
+
+def styled(text: str) -> str:
+    """The layout's markup, from the few marks the texts use."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("--", "\u2014")
+    text = text.replace("'", "\u2019")
+    text = re.sub(r'"([^"]*)"', "\u201c\\1\u201d", text)
+    return _ITALICS.sub(r"<i>\1</i>", _BOLD.sub(r"<b>\1</b>", text))
+
+
+def _block(source: str, tables: Mapping[str, Table]) -> Block:
+    mark, _, rest = source.partition(" ")
+    if mark in _LEVELS:
+        return Heading(_LEVELS[mark], styled(rest))
+    match mark:
+        case "@table":
+            return tables[rest]
+        case "@page":
+            return PageBreak()
+        case "@centre":
+            return Paragraph(styled(rest), "centre")
+        case "@right":
+            return Paragraph(styled(rest), "right")
+        case "@small":
+            return Paragraph(styled(rest), "small")
+        case "-":
+            return Paragraph(styled(rest), "bullet")
+        case _:
+            return Paragraph(styled(source))
+
+
+def blocks(tables: Mapping[str, Table], words: Mapping[str, str]) -> Iterator[Block]:
+    """Every block of the filing, in the order of the files' names."""
+    for file in sorted(TEXTS.glob("*.md")):
+        text = file.read_text(encoding="utf-8").format_map(words)
+        for source in re.split(r"\n\s*\n|\n(?=- |@)", text.strip()):
+            yield _block(" ".join(source.split()), tables)
