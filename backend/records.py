@@ -263,3 +263,11 @@ class Activation(SQLModel, table=True):
     by: str  # who, or "verdict N"
     reason: str = ""
     at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Notice(SQLModel, table=True):
+    """Something an operator should know, until the next look finds it gone."""
+
+    subject: str = Field(primary_key=True)
+    text: str
+    at: datetime = Field(default_factory=now, sa_column=_moment())

@@ -1,0 +1,5 @@
+"""python -m backend.cli: the same door without the script."""
+
+from backend.cli import main
+
+main()

@@ -1,0 +1,65 @@
+"""Rows -> what a command prints: JSON alone on stdout for programs, short text for people."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Protocol
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON alone on stdout.")]
+
+
+def as_json(value: object) -> None:
+    """One JSON document on stdout, in UTF-8, whatever the terminal's locale."""
+    text = json.dumps(value, ensure_ascii=False, default=str, indent=None)
+    sys.stdout.buffer.write(text.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
+    """Rows as columns for a person; `empty` says what to type where there are none."""
+    if not rows:
+        typer.echo(empty)
+        return
+    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
+    for line in [[name.replace("_", " ") for name in columns], *cells]:
+        texts = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(texts).rstrip())
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return " ".join(str(value).split())
+
+
+class Bar(Protocol):
+    """Shows how far long work has come."""
+
+    def __call__(self, done: int, total: int, label: str) -> None: ...
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Bar]:
+    """A progress bar on stderr where that is a terminal, and silence where it is not."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, label: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    ) as shown:
+        task = shown.add_task(title, total=None)
+
+        def move(done: int, total: int, label: str) -> None:
+            shown.update(task, completed=done, total=total, description=label or title)
+
+        yield move

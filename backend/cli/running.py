@@ -1,0 +1,144 @@
+"""Commands that start things and tell how they stand: chat, api, worker, status, doctor."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from backend.cli.opening import House, opened
+from backend.cli.printing import Json, as_json, table
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang these commands on the door."""
+    app.command()(chat)
+    app.command()(status)
+    app.command()(doctor)
+    app.command()(api)
+    app.command()(worker)
+
+
+def chat(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Start the chat, the local API and the worker. Stop with Ctrl-C."""
+    from backend.cli.processes import refuse_busy_port, run_chat
+
+    refuse_busy_port(host, port)
+    with opened() as house:
+        ingest_sample_if_empty(house)
+    raise typer.Exit(run_chat(host, port))
+
+
+def ingest_sample_if_empty(house: House) -> None:
+    """A chat with nothing to ask about helps nobody: start with the filing that ships with tenk."""
+    from backend.cli.documents import take_in
+    from backend.samples import SAMPLE_PDF
+    from backend.store.database import transaction
+    from backend.store.filings import filings
+
+    with transaction(house.engine) as session:
+        empty = not filings(session)
+    if not empty:
+        return
+    typer.echo("No filings yet: reading the sample filing (of a company that does not exist) ...")
+    ingested, refused = asyncio.run(take_in(house, [Path(SAMPLE_PDF)]))
+    for row in ingested:
+        typer.echo(f"Read {row['company']}, {row['pages']} pages, in {row['seconds']:.1f} s.")
+    for reason in refused:
+        typer.echo(f"tenk: {reason}", err=True)
+
+
+def status(json: Json = False) -> None:
+    """Say how things stand: filings, examples, the active model, spend, warnings."""
+    with opened() as house:
+        row = standing(house)
+    if json:
+        as_json(row)
+        return
+    examples, active = row["examples"], row["active"]
+    typer.echo(f"active model   {active['model']} ({active['role']})")
+    typer.echo(f"filings        {row['filings']}")
+    typer.echo(f"turns          {row['turns']} ({row['unfinished']} stopped or failed)")
+    typer.echo(f"examples       {examples['kept']} kept, {examples['dropped']} dropped")
+    for reason, count in examples["dropped_by_reason"].items():
+        typer.echo(f"               {count} x {reason}")
+    typer.echo(f"spend          ${row['spend_usd']:.4f}")
+    for warning in row["warnings"]:
+        typer.echo(f"warning        {warning}")
+
+
+def standing(house: House) -> dict[str, Any]:
+    """What `tenk status` tells; shapes as --json prints them."""
+    from collections import Counter
+
+    from backend.cli.examples import curated
+    from backend.records import Role
+    from backend.store.database import transaction
+    from backend.store.filings import filings
+    from backend.store.notices import log_totals, notices
+    from backend.store.turns import active_candidate
+
+    every = curated(house)
+    with transaction(house.engine) as session:
+        active = active_candidate(session)
+        totals = log_totals(session)
+        known = len(filings(session))
+        warnings = [one.text for one in notices(session)]
+    dropped = Counter(one.reason for one in every if one.state == "dropped")
+    teacher = house.settings.endpoint(Role.TEACHER).model
+    return {
+        "active": {
+            "model": active.model if active else teacher,
+            "role": active.role if active else Role.TEACHER.value,
+        },
+        "filings": known,
+        **totals,
+        "examples": {
+            "kept": len(every) - dropped.total(),
+            "dropped": dropped.total(),
+            "dropped_by_reason": dict(dropped.most_common()),
+        },
+        "warnings": warnings,
+    }
+
+
+def doctor(json: Json = False) -> None:
+    """Try every role's server and model, and say what to change."""
+    from backend.doctor import examine
+
+    with opened() as house:
+        reports = asyncio.run(examine(house.settings, house.models))
+    rows = [one.row() for one in reports]
+    if json:
+        as_json(rows)
+    else:
+        table(rows, ["role", "model", "url", "reachable", "shutdown_date"], empty="")
+        for row in rows:
+            for line in (row["warning"], row["what_to_change"]):
+                if line:
+                    typer.echo(f"{row['role']}: {line}")
+    if not all(row["reachable"] for row in rows):
+        raise typer.Exit(1)
+
+
+def api(host: Host = "127.0.0.1", port: Port = 8100) -> None:
+    """Serve tenk's local OpenAI-compatible API alone."""
+    from backend.cli.processes import refuse_open_api
+    from backend.local.serving import run
+    from backend.settings import load_settings
+
+    settings = load_settings()
+    refuse_open_api(host, settings.api_key)
+    typer.echo(f"Local API: http://{host}:{port}/v1 (Ctrl-C stops it)")
+    run(settings.home, host=host, port=port, key=settings.api_key or None)
+
+
+def worker() -> None:
+    """Run the worker alone: what tenk does without being asked."""
+    from backend.worker import run
+
+    with opened() as house:
+        asyncio.run(run(house.settings, house.engine, house.models))

@@ -1,0 +1,28 @@
+"""Notices to the operator, and what the log adds up to."""
+
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, delete, select
+
+from backend.records import Notice, Turn
+
+
+def notices(session: Session) -> list[Notice]:
+    """What an operator should know, by subject."""
+    return list(session.exec(select(Notice).order_by(col(Notice.subject))))
+
+
+def replace_notices(session: Session, found: list[Notice]) -> None:
+    """What was known before gives way to what was found now."""
+    session.exec(delete(Notice))
+    session.add_all(found)
+
+
+def log_totals(session: Session) -> dict[str, Any]:
+    """Turns, those that never became whole, and what all of them cost in USD."""
+    count, spend = session.exec(
+        select(func.count(col(Turn.id)), func.coalesce(func.sum(Turn.cost_usd), 0.0))
+    ).one()
+    whole = session.exec(select(func.count(col(Turn.id))).where(Turn.state == "whole")).one()
+    return {"turns": count, "unfinished": count - whole, "spend_usd": float(spend)}
