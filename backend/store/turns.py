@@ -1,5 +1,7 @@
 """Turns and the examples they become; ratings and what a person decides by hand."""
 
+from collections.abc import Sequence
+
 from sqlmodel import Session, col, select
 
 from backend.errors import NotFound, NotYours
@@ -44,6 +46,26 @@ def turns_of_thread(session: Session, thread: str) -> list[Turn]:
     return list(session.exec(found))
 
 
+def last_turns(session: Session, thread: str, *, limit: int) -> list[Turn]:
+    """A conversation's last turns that have an answer to go on from, oldest first.
+
+    A stopped answer counts where some of it was shown; a failed one does not.
+    """
+    found = (
+        select(Turn)
+        .where(Turn.thread == thread, Turn.state != "failed", Turn.answer != "")
+        .order_by(col(Turn.id).desc())
+        .limit(limit)
+    )
+    return [*reversed(session.exec(found).all())]
+
+
+def owner_of_thread(session: Session, thread: str) -> str | None:
+    """Who asked first in a conversation; None before its first turn."""
+    first = select(Turn.person).where(Turn.thread == thread).order_by(col(Turn.id)).limit(1)
+    return session.exec(first).first()
+
+
 def rate(
     session: Session, key: int, rating: int | None, *, comment: str = "", person: str | None = None
 ) -> Turn:
@@ -71,6 +93,18 @@ def examples(session: Session) -> list[tuple[Example, Turn | None]]:
     return [(example, turn) for example, turn in session.exec(found)]
 
 
+def example_of_turn(session: Session, key: int) -> Example | None:
+    """The example that this turn became, if it did."""
+    return session.exec(select(Example).where(Example.turn == key)).first()
+
+
+def add_examples(session: Session, rows: Sequence[Example]) -> list[Example]:
+    """Add generated or imported pairs."""
+    session.add_all(rows)
+    session.flush()
+    return [*rows]
+
+
 def example(session: Session, key: int) -> Example:
     """The example with this id. Raises NotFound."""
     row = session.get(Example, key)
@@ -86,6 +120,24 @@ def decide_by_hand(session: Session, key: int, decision: str | None, reason: str
     row.by_hand_reason = reason
     session.add(row)
     return row
+
+
+def correct(session: Session, key: int, correction: str | None) -> Example:
+    """Set what is trained on in place of the answer; None takes it back. Raises NotFound."""
+    row = example(session, key)
+    row.correction = correction
+    session.add(row)
+    return row
+
+
+def candidate_named(session: Session, model: str, slot: Slot = Slot.ANSWER) -> Candidate | None:
+    """The newest candidate with this model name."""
+    named = (
+        select(Candidate)
+        .where(Candidate.slot == slot.value, Candidate.model == model)
+        .order_by(col(Candidate.id).desc())
+    )
+    return session.exec(named).first()
 
 
 def active_candidate(session: Session, slot: Slot = Slot.ANSWER) -> Candidate | None:
