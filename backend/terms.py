@@ -1,0 +1,156 @@
+"""A text in, its words out: stems, synonyms of finance, statements named; alone knows the trade's
+vocabulary."""
+
+import re
+from functools import lru_cache
+from importlib.resources import files
+
+import Stemmer
+
+_STOP = frozenset(
+    """
+a about above after again all also am an and any are as at be because been before being below
+between both but by can could did do does doing down during each either etc few for from further
+had has have having he her here hers him his how however i if in into is it its itself just me more
+most my no nor not of off on once only or other our ours out over own per please same shall she
+should so some such tell than that the their theirs them then there these they this those through
+to too under until up upon us very was we were what when where which while who whom whose why will
+with within would you your yours
+""".split()  # noqa: SIM905
+)
+_TOKEN = re.compile(
+    r"[a-z]{1,2}&[a-z](?:&[a-z])*(?![a-z])|[a-z]+\d+[a-z0-9]*|[a-z]+(?:['\u2019][a-z]+)?"
+    r"|\d+(?:[,.]\d+)*[a-z]{0,2}"
+)
+_YEARED = re.compile(r"(fye?|cy|q)(\d{2,4})")
+_UNITED_STATES = re.compile(r"\bU\.?S\.?(?:A\.?)?(?=[\s,;:)'\u2019-]|$)")
+_stemmer = Stemmer.Stemmer("english")
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """The Snowball stem of one lower-case word."""
+    return _stemmer.stemWord(word)
+
+
+def _words(text: str) -> list[str]:
+    lowered = _UNITED_STATES.sub("united states", text).lower()
+    lowered = lowered.replace("10-k", "10k").replace("10-q", "10q").replace("401(k)", "401k")
+    found: list[str] = []
+    for token in _TOKEN.findall(lowered):
+        if yeared := _YEARED.fullmatch(token):
+            found += [yeared[1], yeared[2] if len(yeared[2]) == 4 else f"20{yeared[2]}"]
+        else:
+            found.append(re.sub(r"['\u2019](?:s|t|re|ve|ll|d)?$", "", token).replace(",", ""))
+    return found
+
+
+@lru_cache(maxsize=32768)
+def stem_tuple(text: str) -> tuple[str, ...]:
+    """As `stems`, cached and immutable."""
+    return tuple(stem(word) for word in _words(text) if word and word not in _STOP)
+
+
+def stems(text: str) -> list[str]:
+    """The words of a text as search sees them: lower case, no stop words, Snowball stems.
+
+    Hyphens part words ("stock-based" -> stock, base), "FY21" gives fy and 2021, thousands commas
+    go.
+    """
+    return list(stem_tuple(text))
+
+
+_MAX_PHRASES = 42
+
+
+def _parse(line: str) -> tuple[list[str], list[str]]:
+    asked, arrow, printed = line.partition("->")
+    triggers = [phrase.strip() for phrase in asked.split("|")]
+    targets = [phrase.strip() for phrase in printed.split("|")] if arrow else []
+    return triggers, [*targets, *(t for t in triggers if t not in targets)]
+
+
+@lru_cache(maxsize=1)
+def _triggers() -> dict[tuple[str, ...], list[str]]:
+    """Stems of what may be asked -> the phrases to look for, most likely printed first."""
+    table: dict[tuple[str, ...], list[str]] = {}
+    text = files("backend").joinpath("synonyms.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        triggers, phrases = _parse(line)
+        for trigger in triggers:
+            known = table.setdefault(stem_tuple(trigger), [])
+            known += [phrase for phrase in phrases if phrase not in known]
+    table.pop((), None)
+    return table
+
+
+@lru_cache(maxsize=4096)
+def expand_tuple(question: str) -> tuple[str, ...]:
+    """As `expand`, cached and immutable."""
+    asked = stem_tuple(re.sub(r"\b([ar])/([rp])\b", r"\1\2", question, flags=re.IGNORECASE))
+    table = _triggers()
+    extra: dict[str, None] = {}
+    start = 0
+    while start < len(asked):
+        for length in range(min(7, len(asked) - start), 0, -1):  # the longest phrase alone counts
+            key = asked[start : start + length]
+            if key in table:
+                extra |= dict.fromkeys(p for p in table[key] if stem_tuple(p) != key)
+                start += length - 1
+                break
+        start += 1
+    return tuple(extra)[:_MAX_PHRASES]
+
+
+def expand(question: str) -> list[str]:
+    """Other phrases a filing may use for what is asked: "capex" -> "purchases of property ..."."""
+    return list(expand_tuple(question))
+
+
+_STATEMENTS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), names)
+    for pattern, names in (
+        (
+            r"balance\s+sheets?|statements?\s+of\s+(?:the\s+)?financial\s+(?:position|condition)",
+            ("Consolidated Balance Sheets", "Consolidated Statements of Financial Position"),
+        ),
+        (
+            r"income\s+statements?|(?:profit\s+and\s+loss|p\s?&\s?l)(?:\s+(?:statement|account))?"
+            r"|statements?\s+of\s+(?:consolidated\s+)?(?:income|operations|earnings)",
+            (
+                "Consolidated Statements of Income",
+                "Consolidated Statements of Operations",
+                "Consolidated Statements of Earnings",
+            ),
+        ),
+        (
+            r"cash\s?-?flows?\s+statements?|statements?\s+of\s+(?:consolidated\s+)?cash\s?flows?",
+            ("Consolidated Statements of Cash Flows",),
+        ),
+        (
+            r"statements?\s+of\s+(?:other\s+)?comprehensive\s+(?:income|loss)",
+            ("Consolidated Statements of Comprehensive Income",),
+        ),
+        (
+            r"statements?\s+of\s+(?:changes\s+in\s+)?(?:share|stock)?(?:holders['\u2019]?\s+)?equity",
+            (
+                "Consolidated Statements of Shareholders' Equity",
+                "Consolidated Statements of Stockholders' Equity",
+            ),
+        ),
+        (r"\bmd\s?&\s?a\b|management['\u2019]?s\s+discussion", ("Item 7",)),
+        (r"\brisk\s+factors?\b", ("Item 1A",)),
+        (r"\blegal\s+proceedings?\b", ("Item 3",)),
+    )
+)
+
+
+def statements_named(question: str) -> list[str]:
+    """Names of the sections a question asks to read: "balance sheet" -> the balance sheets."""
+    named: list[str] = []
+    for pattern, names in _STATEMENTS:
+        if pattern.search(question):
+            named += names
+    return named
