@@ -1,8 +1,13 @@
 """Fixtures that every test may ask for; no test reads a developer's own home or keys."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+os.environ["CHAINLIT_APP_ROOT"] = tempfile.mkdtemp(prefix="tenk-tests-")
+os.environ["CHAINLIT_ENV_FILE"] = "no.env"  # importing chainlit writes there, and reads .env
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -10,8 +15,6 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Each test gets an empty home, and no key or model name from outside."""
-    import os
-
     for name in [*os.environ]:
         if name.startswith("TENK_") or name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
             monkeypatch.delenv(name)
