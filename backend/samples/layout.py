@@ -34,7 +34,7 @@ from backend.samples.blocks import (
     printed,
 )
 
-MARGIN = 68.0
+MARGIN = 74.0
 WIDTH = LETTER[0] - 2 * MARGIN
 SHADE = "#e6eef5"
 LONG_TABLE = 26
@@ -42,12 +42,12 @@ LONG_TABLE = 26
 
 
 def _style(name: str, **more: Any) -> ParagraphStyle:
-    settings: dict[str, Any] = {"fontName": "Times-Roman", "fontSize": 10.5, "leading": 14.2}
+    settings: dict[str, Any] = {"fontName": "Times-Roman", "fontSize": 11, "leading": 15.4}
     return ParagraphStyle(name, **(settings | more))
 
 
 STYLES = {
-    "body": _style("body", alignment=TA_JUSTIFY, spaceAfter=8),
+    "body": _style("body", alignment=TA_JUSTIFY, spaceAfter=9),
     "bullet": _style(
         "bullet", alignment=TA_JUSTIFY, leftIndent=26, bulletIndent=12, spaceAfter=5
     ),
@@ -325,7 +325,7 @@ def write_pdf(
         str(path), pagesize=LETTER, title=title, author=author, subject="Form 10-K",
         invariant=1, pageCompression=1,
     )
-    frame = Frame(MARGIN, 54, WIDTH, LETTER[1] - 54 - 58, 0, 0, 0, 0)
+    frame = Frame(MARGIN, 60, WIDTH, LETTER[1] - 60 - 62, 0, 0, 0, 0)
     footer = _footer(front, author)
     document.addPageTemplates([PageTemplate("page", [frame], onPageEnd=footer)])
     document.build(_story(blocks, ledger))

@@ -52,7 +52,7 @@ _assets: dict[str, Series] = {  # (2025, 2024)
 }
 valuation_allowance: Series = (-8_264, -7_243)
 _liabilities: dict[str, Series] = {
-    "Intangible assets": (-24_318, -31_942),
+    "Intangible assets and goodwill": (-52_418, -50_142),
     "Property, plant and equipment": (-16_227, -15_904),
     "Operating lease right-of-use assets": (-11_680, -12_126),
 }
@@ -251,3 +251,64 @@ pension_assets = _pension_assets | {
 }
 retirement_contributions: Series = (14_286, 13_417, 12_908)  # 401(k) match
 advertising: Series = (6_318, 5_947, 6_104)
+
+# --- Equity awards (thousands of shares, dollars a share) --------------------------------------
+
+options: dict[str, tuple[int, float]] = {
+    "Outstanding at June 29, 2024": (1_146, 47.82),
+    "Granted": (138, 66.15),
+    "Exercised": (-287, 41.36),
+    "Forfeited or expired": (-34, 55.20),
+}
+restricted_units: dict[str, tuple[int, float]] = {
+    "Nonvested at June 29, 2024": (1_012, 52.64),
+    "Granted": (486, 67.38),
+    "Vested": (-441, 51.07),
+    "Forfeited": (-63, 56.92),
+}
+
+
+def closing_award(activity: dict[str, tuple[int, float]]) -> tuple[int, float]:
+    """Awards at the end of the year, and their average price or value."""
+    count = sum(shares for shares, _ in activity.values())
+    return count, round(sum(s * price for s, price in activity.values()) / count, 2)
+
+
+# --- Accumulated other comprehensive loss, 2025 -------------------------------------------------
+
+accumulated_opening = {"Currency": -27_400, "Hedges": 1_900, "Pension": -10_700}
+accumulated_movement = {
+    "Currency": figures.translation[0],
+    "Hedges": figures.hedge_gain[0] - figures.hedge_tax[0],
+    "Pension": figures.pension_gain[0] - figures.pension_tax[0],
+}
+
+# --- Fair value (2025), commitments and repurchases ---------------------------------------------
+
+fair_values: dict[str, tuple[int, int, int]] = {  # level 1, 2, 3
+    "Money market funds": (84_600, 0, 0),
+    "U.S. Treasury securities": (38_400, 0, 0),
+    "Corporate debt securities": (0, figures.investments[0] - 38_400, 0),
+    "Foreign currency forward contracts, assets": (0, 1_700, 0),
+    "Contingent consideration, liability": (0, 0, -3_400),
+}
+purchase_obligations = {2026: 74_300, 2027: 29_600, 2028: 14_800}
+repurchase_authorization = 300_000
+repurchased_before_2025 = 27_500
+authorization_left = repurchase_authorization - repurchased_before_2025 - figures.repurchases[0]
+quarterly_purchases: dict[str, tuple[int, float]] = {  # shares, average price
+    "March 30, 2025 to April 26, 2025": (96_412, 66.18),
+    "April 27, 2025 to May 24, 2025": (118_730, 70.44),
+    "May 25, 2025 to June 28, 2025": (101_255, 73.02),
+}
+remaining_obligations: Series = (338_500, 174_100)  # within a year, later
+accrued_items: dict[str, Series] = {  # (2025, 2024)
+    "Product warranty": (9_392, 9_627),
+    "Restructuring": (5_808, 2_482),
+    "Customer deposits": (14_736, 13_285),
+    "Accrued professional fees": (5_914, 5_377),
+    "Sales and value added taxes": (6_842, 6_104),
+}
+accrued_other = accrued_items | {
+    "Other": minus(figures.accrued_liabilities[:2], *accrued_items.values())
+}

@@ -8,8 +8,8 @@ _SERIES: dict[str, figures.Series] = {
     for name, value in (*vars(figures).items(), *vars(schedules).items())
     if isinstance(value, tuple)
     and len(value) >= 3
+    and name != "YEARS"
     and all(isinstance(figure, int) for figure in value)
-    and name not in ("YEARS",)
 } | {
     f"{kind}_{segment.split()[-1].lower()}": series
     for kind, lines in (
@@ -21,6 +21,22 @@ _SERIES: dict[str, figures.Series] = {
     f"{kind}_{label.lower()}": series
     for kind, lines in (("sold", figures.revenue_by_type), ("cost", figures.cost_by_type))
     for label, series in lines.items()
+} | {
+    "revenue_us": schedules.revenue_by_region["United States"],
+    "revenue_germany": schedules.revenue_by_region["Germany"],
+    "revenue_china": schedules.revenue_by_region["China"],
+}
+_SINGLE = {
+    "authorization_left": schedules.authorization_left,
+    "debt_repaid_25": figures.term_loan_repaid[0] + figures.revolver_repaid[0],
+    "liquid_25": figures.cash[0] + figures.investments[0],
+    "purchase_first": schedules.purchase_obligations[2026],
+    "purchase_total": sum(schedules.purchase_obligations.values()),
+    "remaining_total": sum(schedules.remaining_obligations),
+    "remaining_first": schedules.remaining_obligations[0],
+    "remaining_later": schedules.remaining_obligations[1],
+    "suzhou_assets": schedules.long_lived_assets["China"][0],
+    "unrecognized_total": schedules.unrecognized_benefits[0],
 }
 
 
@@ -49,7 +65,8 @@ def _of(series: figures.Series, name: str) -> dict[str, str]:
 
 
 def words() -> dict[str, str]:
-    found: dict[str, str] = {}
+    found = {name: _money(figure) for name, figure in _SINGLE.items()}
+    found["raw_materials_25_k"] = f"{schedules.raw_materials[0]:,}"
     for name, series in _SERIES.items():
         found |= _of(series, name)
     for year, basic, diluted, dividend, rate in zip(
