@@ -1,15 +1,28 @@
-"""The only reader of the environment: what an operator may set, and what it means."""
+"""What an operator may set, and what it means: the only reader of the environment.
 
-from dataclasses import dataclass
+A value is taken from the environment, else from `.env` in the current folder, else the default.
+How a role is reached: TENK_<ROLE>_* first, then TENK_* (for all roles), then OPENAI_*; with no
+address and no key at all, tenk's own local API serves the role.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from backend.errors import ConfigurationError
 from backend.records import Role
 
+PREFIX = "TENK_"
+OPENAI_URL = "https://api.openai.com/v1"
 LOCAL_MODELS = {
     Role.TEACHER: "local-teacher",
     Role.STUDENT: "local-student",
@@ -25,6 +38,38 @@ OPENAI_MODELS = {
 """Names where a key for OpenAI itself is set and no model is named (October 2026)."""
 
 
+def _address(value: str) -> str:
+    address = value.strip().rstrip("/")
+    if not address or address.lower() == "local":
+        return address.lower()
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError('an address such as https://host/v1, or "local" for tenk\'s own')
+    for route in ("/chat/completions", "/embeddings", "/models"):
+        if parts.path.endswith(route):
+            raise ValueError(f"the address without {route}: {address.removesuffix(route)}")
+    return address
+
+
+def _key(value: str) -> str:
+    key = value.strip()
+    if not key.isascii() or any(letter.isspace() or not letter.isprintable() for letter in key):
+        raise ValueError("a key of plain letters and digits, with no space inside")
+    return key
+
+
+def _home(value: Path) -> Path:
+    home = value.expanduser()
+    if home.exists() and not home.is_dir():
+        raise ValueError("a folder, or a place where one can be made")
+    return home
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Key = Annotated[str, AfterValidator(_key), Field(repr=False)]
+Name = Annotated[str, AfterValidator(str.strip)]
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """How one role's model is reached."""
@@ -33,52 +78,92 @@ class Endpoint:
     model: str
     base_url: str | None
     """None: tenk's own local API, whose address the door that started it knows."""
-    api_key: str | None
+    api_key: str | None = field(repr=False)
+    local: bool = False
+    """Whether tenk's own local API serves it."""
+    key_from: str = ""
+    """The variable that the key was read from; empty where no key is sent."""
 
-    @property
-    def local(self) -> bool:
-        """Whether tenk's own local API serves it."""
-        return self.base_url is None
+    def variable(self, part: str) -> str:
+        """The variable that changes "model", "base_url" or "api_key" for this role alone."""
+        return f"{PREFIX}{self.role.upper()}_{part.upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting, for the README and `tenk doctor`."""
+
+    variable: str
+    meaning: str
+    default: str
 
 
 class Settings(BaseSettings):
-    """Read from the environment and `.env`; every name there starts with TENK_."""
+    """Read from the environment and `.env`; every name there starts with TENK_.
+
+    Doors call `load_settings`, which says in one line what is wrong with a bad value.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="TENK_", env_file=".env", extra="ignore", populate_by_name=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
     )
 
-    home: Path = Path(".tenk")
+    home: Annotated[Path, AfterValidator(_home)] = Path(".tenk")
     """Everything that is not code: database, index, files, models."""
-    database_url: str = ""
-    """Empty: SQLite in home."""
+    database_url: Name = Field(default="", repr=False)
+    """The database, in SQLAlchemy's form. Empty: SQLite in home."""
 
-    base_url: str = ""
-    """For all roles. "local" means tenk's own API; empty too, unless a key is set."""
-    api_key: str = ""
-    teacher_model: str = ""
-    teacher_base_url: str = ""
-    teacher_api_key: str = ""
-    student_model: str = ""
-    student_base_url: str = ""
-    student_api_key: str = ""
-    judge_model: str = ""
-    judge_base_url: str = ""
-    judge_api_key: str = ""
-    embed_model: str = ""
-    embed_base_url: str = ""
-    embed_api_key: str = ""
-    openai_api_key: str = Field(default="", validation_alias="OPENAI_API_KEY")
-    openai_base_url: str = Field(default="", validation_alias="OPENAI_BASE_URL")
+    base_url: Address = ""
+    """Address of an OpenAI-compatible API for all roles; "local": tenk's own. Empty: OpenAI where
+    a key is set, else tenk's own."""
+    api_key: Key = ""
+    """Key for all roles."""
+    teacher_model: Name = ""
+    """The model that answers first, and whose answers teach."""
+    teacher_base_url: Address = ""
+    """Address for the teacher alone; "local": tenk's own."""
+    teacher_api_key: Key = ""
+    """Key for the teacher alone."""
+    student_model: Name = ""
+    """The model that is fine-tuned."""
+    student_base_url: Address = ""
+    """Address for the student, its fine-tuning included; "local": tenk's own."""
+    student_api_key: Key = ""
+    """Key for the student alone."""
+    judge_model: Name = ""
+    """The model that scores answers in the exam."""
+    judge_base_url: Address = ""
+    """Address for the judge alone; "local": tenk's own."""
+    judge_api_key: Key = ""
+    """Key for the judge alone."""
+    embed_model: Name = ""
+    """The model that turns text into vectors. Another one means ingesting again."""
+    embed_base_url: Address = ""
+    """Address for embeddings alone; "local": tenk's own."""
+    embed_api_key: Key = ""
+    """Key for embeddings alone."""
+    openai_api_key: Key = Field(default="", validation_alias="OPENAI_API_KEY")
+    """Honoured where no TENK_ key is set; sent to OPENAI_BASE_URL or to OpenAI, nowhere else."""
+    openai_base_url: Address = Field(default="", validation_alias="OPENAI_BASE_URL")
+    """Honoured where no TENK_ address is set."""
 
-    timeout: float = Field(default=60.0, gt=0)
-    """Seconds that a model may be silent before the call is given up."""
+    timeout: float = Field(default=60.0, gt=0, le=3600, allow_inf_nan=False)
+    """Seconds that a model may be silent before the call is given up, retries included."""
     retries: int = Field(default=3, ge=0, le=10)
+    """Further tries after a rate limit, a server's failure or a broken connection."""
+    max_tokens: int = Field(default=0, ge=0)
+    """Most tokens one answer may take. 0: not sent, the server decides."""
     passages: int = Field(default=8, ge=1, le=50)
     """Passages of evidence shown to the model."""
     max_pages: int = Field(default=2000, ge=1)
     """A PDF with more pages is refused."""
-    page_timeout: float = Field(default=20.0, gt=0)
+    page_timeout: float = Field(default=20.0, gt=0, le=3600, allow_inf_nan=False)
     """Seconds that one page may take to read before it is given up."""
     prices: dict[str, tuple[float, float]] = Field(default_factory=dict)
     """USD per million tokens (in, out) by model name, as JSON; overrides the catalogue."""
@@ -90,19 +175,124 @@ class Settings(BaseSettings):
 
     def endpoint(self, role: Role) -> Endpoint:
         """How `role` is reached. Raises ConfigurationError where a model name is missing."""
-        own_url, own_key, own_model = (
-            str(getattr(self, f"{role}_{part}")) for part in ("base_url", "api_key", "model")
-        )
-        url = own_url or self.base_url or self.openai_base_url
-        key = own_key or self.api_key or self.openai_api_key
+        model = str(getattr(self, f"{role}_model"))
+        url = str(getattr(self, f"{role}_base_url")) or self.base_url or self.openai_base_url
+        if not url and _is_local_name(model):
+            url = "local"
+        key, key_from = self._key_for(role, url or OPENAI_URL)
         if url == "local" or not (url or key):
-            return Endpoint(role, own_model or LOCAL_MODELS[role], None, None)
-        if not own_model and url and "api.openai.com" not in url:
+            return Endpoint(role, model or LOCAL_MODELS[role], None, None, local=True)
+        if not model and url and not is_openai(url):
             raise ConfigurationError(
                 f"TENK_{role.upper()}_MODEL is not set, and {url} does not tell which model to use "
                 f"as {role}. Set it to a name that server lists, or set "
                 f"TENK_{role.upper()}_BASE_URL=local to use tenk's own."
             )
         return Endpoint(
-            role, own_model or OPENAI_MODELS[role], url or "https://api.openai.com/v1", key or None
+            role,
+            model or OPENAI_MODELS[role],
+            url or OPENAI_URL,
+            key or None,
+            key_from=key_from,
         )
+
+    def _key_for(self, role: Role, url: str) -> tuple[str, str]:
+        """The key to send to `url`, and the variable it came from.
+
+        A key is never sent to a host it was not set beside: OPENAI_API_KEY goes to
+        OPENAI_BASE_URL or OpenAI, and TENK_API_KEY not to a role's own address on another host
+        than TENK_BASE_URL's.
+        """
+        if own := str(getattr(self, f"{role}_api_key")):
+            return own, f"{PREFIX}{role.upper()}_API_KEY"
+        if self.api_key and (not self.base_url or _host(self.base_url) == _host(url)):
+            return self.api_key, f"{PREFIX}API_KEY"
+        if self.openai_api_key and _host(url) == _host(self.openai_base_url or OPENAI_URL):
+            return self.openai_api_key, "OPENAI_API_KEY"
+        return "", ""
+
+
+def is_openai(url: str) -> bool:
+    """Whether `url` is OpenAI's own API."""
+    host = urlsplit(url).hostname or ""
+    return host == "api.openai.com" or host.endswith(".api.openai.com")
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or {'https': 443, 'http': 80}.get(parts.scheme)}"
+
+
+def _is_local_name(model: str) -> bool:
+    return model.removeprefix("ft:").startswith("local-")
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings, with `overrides` before the environment.
+
+    Raises ConfigurationError, in one line: the variable, what was expected, what was found and
+    what to do.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigurationError(" ".join(map(_complaint, error.errors()))) from None
+    except SettingsError as error:
+        name = next((n for n in Settings.model_fields if f'"{n}"' in str(error)), "a setting")
+        raise ConfigurationError(
+            f"{variable_of(name)} could not be read: expected JSON, such as "
+            f'{{"my-model": [0.5, 1.5]}}. Change it, or remove it to have the default.'
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            ".env could not be read: expected UTF-8 text. Save it as UTF-8, or remove it."
+        ) from None
+
+
+def variable_of(name: str) -> str:
+    """The variable that sets the field `name`."""
+    told = Settings.model_fields.get(name)
+    alias = told.validation_alias if told else None
+    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"
+
+
+def _complaint(error: ErrorDetails) -> str:
+    named = str(error["loc"][0]) if error["loc"] else "a setting"
+    name = next((n for n in Settings.model_fields if variable_of(n) == named), named)
+    expected = error["msg"]
+    for opening in ("Input should be ", "Value error, "):
+        expected = expected.removeprefix(opening)
+    secret = name.endswith(("api_key", "database_url"))
+    found = "not shown here" if secret else repr(error["input"])
+    return (
+        f"{variable_of(name)} is {found}: expected {expected}. "
+        "Change it in the environment or in .env, or remove it to have the default."
+    )
+
+
+def all_settings() -> list[Described]:
+    """Every setting with its meaning and default, in the order they are declared."""
+    return [
+        Described(
+            variable_of(name),
+            " ".join((told.description or "").split()),
+            str(told.get_default(call_default_factory=True) or ""),
+        )
+        for name, told in Settings.model_fields.items()
+    ]
+
+
+def unknown_variables(names: Iterable[str] | None = None) -> list[str]:
+    """A sentence for each TENK_ variable that no setting reads: a slip of the pen, most likely.
+
+    Looks at the environment unless `names` are given.
+    """
+    known = [described.variable for described in all_settings()]
+    found = os.environ if names is None else names  # noqa: TID251  (settings reads it for all)
+    told: list[str] = []
+    for name in sorted(found):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            told.append(f"{name} is set, but no setting has that name{hint}")
+    return told
