@@ -87,7 +87,12 @@ class IndexFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Expected TENK_HOME to be a folder that can be written to; {error}."
+            ) from error
         with self._told():
             self._reader = self._connect()
         self._turn = threading.Lock()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.errors import DataError, NotFound, ProviderError
-from backend.index import rows
+from backend.index import rows, vectors
 from backend.index.choosing import choose
 from backend.index.ranking import CANDIDATES, in_turn, rank
 from backend.records import Chunk, Filing, Passage
@@ -177,12 +177,10 @@ class Index:
     async def _vectors(self, texts: list[str]) -> list[list[float]]:
         """As many vectors as texts, all of one dimension. Raises ProviderError."""
         made = await self._llama.embedding.aget_text_embedding_batch(texts)
-        sizes = {len(vector) for vector in made}
-        if len(made) != len(texts) or len(sizes) > 1 or 0 in sizes:
+        if fault := vectors.fault(made, len(texts)):
             raise ProviderError(
-                f"The embedding model {self._model} was given {len(texts)} texts; expected as many "
-                f"vectors of one length, found {len(made)} of lengths {sorted(sizes)}. "
-                "Type `tenk doctor`."
+                f"Expected {len(texts)} vectors of one length from the embedding model "
+                f"{self._model}, found {fault}. Type `tenk doctor`."
             )
         return made
 

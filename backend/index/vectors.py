@@ -11,19 +11,24 @@ BYTES = 2
 """Of one number, as packed."""
 
 
-def pack(vector: Sequence[float]) -> bytes:
-    """A vector as bytes: scaled to length 1, in half precision, which moves a cosine by < 0.001.
+def fault(vectors: Sequence[Sequence[float]], expected: int) -> str | None:
+    """What is wrong with vectors that should be `expected` in number and alike in length."""
+    sizes = sorted({len(vector) for vector in vectors})
+    if len(vectors) != expected:
+        return f"{len(vectors)}"
+    if len(sizes) > 1 or 0 in sizes:
+        return f"lengths {sizes}"
+    return None if np.isfinite(np.asarray(vectors, np.float32)).all() else "NaN or infinity"
 
-    Raises ValueError for NaN and infinity.
-    """
+
+def pack(vector: Sequence[float]) -> bytes:
+    """A vector as bytes: scaled to length 1, in half precision, which moves a cosine by < 0.001."""
     return unit(vector).astype(np.float16).tobytes()
 
 
 def unit(vector: Sequence[float]) -> Floats:
-    """A vector scaled to length 1; all zeros stay. Raises ValueError for NaN and infinity."""
+    """A vector scaled to length 1; all zeros stay."""
     values = np.asarray(vector, dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise ValueError("expected finite numbers in an embedding, found NaN or infinity")
     length = float(np.linalg.norm(values))
     return values / length if length else values
 
