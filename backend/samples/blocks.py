@@ -7,10 +7,19 @@ Cell = float | str | None
 """A number in its column's own measure, a text as it stands, or nothing."""
 
 Kind = Literal[
-    "millions", "whole", "thousands", "shares", "shares in millions", "percent", "per share",
-    "count", "text",
+    "millions",
+    "whole",
+    "thousands",
+    "shares",
+    "shares in millions",
+    "percent",
+    "per share",
+    "count",
+    "text",
 ]
 """How a number is printed. The first three hold thousands of dollars, shares thousands too."""
+
+Style = Literal["body", "bullet", "centre", "small", "right"]
 
 DASH = "\u2014"
 
@@ -58,7 +67,7 @@ class Heading:
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     text: str
-    style: Literal["body", "bullet", "centre", "small", "right"] = "body"
+    style: Style = "body"
 
 
 @dataclass(frozen=True, slots=True)

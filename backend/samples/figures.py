@@ -5,9 +5,7 @@ balance sheets run (2025, 2024). Fiscal years end on the last Saturday of June. 
 fictional: each figure is chosen here or follows from figures chosen here.
 """
 
-from collections.abc import Iterable
-
-Series = tuple[int, ...]
+from backend.samples.series import Series, balances, millions, minus, negative, plus, rises
 
 COMPANY = "Calderwick Instruments Corporation"
 SHORT_NAME = "Calderwick"
@@ -16,50 +14,20 @@ YEARS = (2025, 2024, 2023)
 YEAR_ENDS = ("June 28, 2025", "June 29, 2024", "June 24, 2023")
 
 
-def _m(text: str) -> Series:
-    """Figures written in millions with one decimal, as whole thousands."""
-    return tuple(round(float(word) * 1000) for word in text.split())
-
-
-def plus(*parts: Iterable[int]) -> Series:
-    return tuple(sum(column) for column in zip(*parts, strict=True))
-
-
-def minus(whole: Iterable[int], *parts: Iterable[int]) -> Series:
-    return plus(whole, *(tuple(-figure for figure in part) for part in parts))
-
-
-def negative(series: Iterable[int]) -> Series:
-    return tuple(-figure for figure in series)
-
-
-def _balances(closing_2022: float, *movements: Series) -> Series:
-    """Year-end balances (2025, 2024, 2023, 2022) rolled forward from June 25, 2022."""
-    balances = [round(closing_2022 * 1000)]
-    for movement in reversed(plus(*movements)):
-        balances.insert(0, balances[0] + movement)
-    return tuple(balances)
-
-
-def rises(balances: Series) -> Series:
-    """The change of each year, from balances that run back one year further."""
-    return tuple(now - before for now, before in zip(balances, balances[1:], strict=False))
-
-
 # --- Revenue and cost -------------------------------------------------------------------------
 
 revenue_by_segment_and_type: dict[str, dict[str, Series]] = {
     "Precision Instruments": {
-        "Products": _m("731.8 709.2 752.6"),
-        "Services": _m("10.5 9.7 8.8"),
+        "Products": millions("731.8 709.2 752.6"),
+        "Services": millions("10.5 9.7 8.8"),
     },
     "Process Software": {
-        "Software": _m("301.4 255.9 215.1"),
-        "Services": _m("17.3 15.3 14.4"),
+        "Software": millions("301.4 255.9 215.1"),
+        "Services": millions("17.3 15.3 14.4"),
     },
     "Lifecycle Services": {
-        "Products": _m("38.9 36.2 34.3"),
-        "Services": _m("184.7 172.2 160.5"),
+        "Products": millions("38.9 36.2 34.3"),
+        "Services": millions("184.7 172.2 160.5"),
     },
 }
 segment_revenue: dict[str, Series] = {
@@ -72,28 +40,28 @@ revenue_by_type: dict[str, Series] = {
 revenue = plus(*segment_revenue.values())
 
 cost_by_type: dict[str, Series] = {
-    "Products": _m("408.6 402.8 432.9"),
-    "Software": _m("66.9 60.4 53.8"),
-    "Services": _m("129.8 122.7 116.9"),
+    "Products": millions("408.6 402.8 432.9"),
+    "Software": millions("66.9 60.4 53.8"),
+    "Services": millions("129.8 122.7 116.9"),
 }
 cost_of_revenue = plus(*cost_by_type.values())
 gross_profit = minus(revenue, cost_of_revenue)
 
-research = _m("171.4 162.8 156.3")
-selling = _m("289.7 281.3 276.6")
-amortization_in_expenses = _m("31.6 28.4 24.9")
-amortization_in_cost = _m("10.6 9.8 6.3")
+research = millions("171.4 162.8 156.3")
+selling = millions("289.7 281.3 276.6")
+amortization_in_expenses = millions("31.6 28.4 24.9")
+amortization_in_cost = millions("10.6 9.8 6.3")
 amortization = plus(amortization_in_expenses, amortization_in_cost)
-restructuring = _m("12.7 4.9 18.6")
-impairment = _m("0 0 14.2")
+restructuring = millions("12.7 4.9 18.6")
+impairment = millions("0 0 14.2")
 operating_expenses = plus(research, selling, amortization_in_expenses, restructuring, impairment)
 operating_income = minus(gross_profit, operating_expenses)
 
-interest_expense = _m("21.8 25.6 19.3")
-interest_income = _m("9.4 8.1 4.2")
-other_net = _m("-1.9 0.7 -2.6")
+interest_expense = millions("21.8 25.6 19.3")
+interest_income = millions("9.4 8.1 4.2")
+other_net = millions("-1.9 0.7 -2.6")
 pretax_income = plus(operating_income, negative(interest_expense), interest_income, other_net)
-income_tax = _m("31.9 24.6 18.1")
+income_tax = millions("31.9 24.6 18.1")
 net_income = minus(pretax_income, income_tax)
 
 basic_shares: Series = (48_806, 49_094, 49_487)
@@ -135,71 +103,35 @@ income_statement: dict[str, Series] = {
     "Net income": net_income,
 }
 
-# --- Stock-based compensation and segments ----------------------------------------------------
+# --- Stock-based compensation ---------------------------------------------------------------
 
 stock_compensation_by_function: dict[str, Series] = {
-    "Cost of revenue": _m("4.1 3.6 3.2"),
-    "Research and development": _m("11.2 10.3 9.1"),
-    "Selling, general and administrative": _m("23.1 20.8 18.9"),
+    "Cost of revenue": millions("4.1 3.6 3.2"),
+    "Research and development": millions("11.2 10.3 9.1"),
+    "Selling, general and administrative": millions("23.1 20.8 18.9"),
 }
 stock_compensation = plus(*stock_compensation_by_function.values())
-corporate_costs = _m("47.9 46.2 44.8")
-
-
-def _by_segment(total: Series, software: str, services: str) -> dict[str, Series]:
-    """Two segments as chosen; Precision Instruments bears the rest of the total."""
-    return {
-        "Precision Instruments": minus(total, _m(software), _m(services)),
-        "Process Software": _m(software),
-        "Lifecycle Services": _m(services),
-    }
-
-
-_compensation_cost, _compensation_research, _compensation_selling = (
-    stock_compensation_by_function.values()
-)
-segment_cost = _by_segment(
-    minus(cost_of_revenue, _compensation_cost, amortization_in_cost),
-    "69.8 62.7 57.2",
-    "138.4 131.5 125.2",
-)
-segment_research = _by_segment(
-    minus(research, _compensation_research), "74.6 66.3 58.7", "4.8 4.5 4.1"
-)
-segment_selling = _by_segment(
-    minus(selling, _compensation_selling, corporate_costs), "88.3 79.8 71.4", "29.6 28.1 27.3"
-)
-segment_income: dict[str, Series] = {
-    segment: minus(
-        segment_revenue[segment],
-        segment_cost[segment],
-        segment_research[segment],
-        segment_selling[segment],
-    )
-    for segment in segment_revenue
-}
-total_segment_income = plus(*segment_income.values())
 
 # --- Balances that roll forward ---------------------------------------------------------------
 # An acquisition brings balances that no cash flow of operations explains; exchange rates too.
 
 acquired: dict[str, Series] = {
-    "Accounts receivable": _m("2.4 4.2 0"),
-    "Property, plant and equipment": _m("2.8 1.1 0"),
-    "Intangible assets": _m("11.9 41.8 0"),
-    "Goodwill": _m("13.1 58.9 0"),
-    "Accounts payable": _m("-0.9 -1.2 0"),
-    "Deferred revenue": _m("0 -5.3 0"),
-    "Deferred income tax liabilities": _m("-1.7 -3.1 0"),
+    "Accounts receivable": millions("2.4 4.2 0"),
+    "Property, plant and equipment": millions("2.8 1.1 0"),
+    "Intangible assets": millions("11.9 41.8 0"),
+    "Goodwill": millions("13.1 58.9 0"),
+    "Accounts payable": millions("-0.9 -1.2 0"),
+    "Deferred revenue": millions("0 -5.3 0"),
+    "Deferred income tax liabilities": millions("-1.7 -3.1 0"),
 }
 acquisitions_paid = plus(*acquired.values())
 
-capex = _m("46.3 41.7 48.9")
-depreciation = _m("40.9 38.6 36.2")
-disposals = _m("0.5 0.6 0.8")
-disposal_proceeds = _m("0.9 0.6 0.5")
-_currency_on_property = _m("1.2 -0.4 -1.3")
-property_net = _balances(
+capex = millions("46.3 41.7 48.9")
+depreciation = millions("40.9 38.6 36.2")
+disposals = millions("0.5 0.6 0.8")
+disposal_proceeds = millions("0.9 0.6 0.5")
+_currency_on_property = millions("1.2 -0.4 -1.3")
+property_net = balances(
     214.3,
     capex,
     negative(depreciation),
@@ -208,88 +140,88 @@ property_net = _balances(
     _currency_on_property,
 )
 
-new_leases = _m("11.9 14.6 9.8")
-lease_amortization = _m("13.8 13.1 12.4")
-lease_principal_paid = _m("14.2 13.4 12.9")
-lease_assets = _balances(52.7, new_leases, negative(lease_amortization))
-lease_liabilities = _balances(57.9, new_leases, negative(lease_principal_paid))
-lease_current: Series = _m("13.9 13.3 12.6")
+new_leases = millions("11.9 14.6 9.8")
+lease_amortization = millions("13.8 13.1 12.4")
+lease_principal_paid = millions("14.2 13.4 12.9")
+lease_assets = balances(52.7, new_leases, negative(lease_amortization))
+lease_liabilities = balances(57.9, new_leases, negative(lease_principal_paid))
+lease_current: Series = millions("13.9 13.3 12.6")
 
-currency_on_goodwill = _m("3.9 -1.1 -3.7")
-goodwill = _balances(384.6, acquired["Goodwill"], negative(impairment), currency_on_goodwill)
-intangibles = _balances(148.9, acquired["Intangible assets"], negative(amortization))
+currency_on_goodwill = millions("3.9 -1.1 -3.7")
+goodwill = balances(384.6, acquired["Goodwill"], negative(impairment), currency_on_goodwill)
+intangibles = balances(148.9, acquired["Intangible assets"], negative(amortization))
 
-currency_on_cash = _m("2.1 -0.5 -1.6")
+currency_on_cash = millions("2.1 -0.5 -1.6")
 translation = plus(_currency_on_property, currency_on_goodwill, currency_on_cash)
-hedge_gain = _m("-2.6 0.9 1.5")
-hedge_tax = _m("-0.6 0.2 0.3")
-pension_gain = _m("1.1 0.6 1.8")
-pension_tax = _m("0.3 0.1 0.4")
+hedge_gain = millions("-2.6 0.9 1.5")
+hedge_tax = millions("-0.6 0.2 0.3")
+pension_gain = millions("1.1 0.6 1.8")
+pension_tax = millions("0.3 0.1 0.4")
 other_comprehensive_income = plus(
     translation, minus(hedge_gain, hedge_tax), minus(pension_gain, pension_tax)
 )
 comprehensive_income = plus(net_income, other_comprehensive_income)
 
-deferred_tax = _m("-6.2 -7.8 -5.1")
-net_deferred_tax_asset = _balances(
+deferred_tax = millions("-6.2 -7.8 -5.1")
+net_deferred_tax_asset = balances(
     2.8,
     negative(deferred_tax),
     acquired["Deferred income tax liabilities"],
     negative(hedge_tax),
     negative(pension_tax),
 )
-deferred_tax_liability = _m("17.8 18.9 17.2 18.6")
+deferred_tax_liability = millions("17.8 18.9 17.2 18.6")
 deferred_tax_asset = plus(net_deferred_tax_asset, deferred_tax_liability)
 
-term_loan_repaid = _m("35.0 15.0 10.0")
-revolver_borrowed = _m("0 60.0 0")
-revolver_repaid = _m("35.0 25.0 0")
-financing_fees_paid = _m("0 1.2 0")
-financing_fees_amortized = _m("0.9 0.9 0.9")
-senior_notes: Series = _m("250.0 250.0 250.0 250.0")
-term_loan = _balances(180.0, negative(term_loan_repaid))
-revolver = _balances(0.0, revolver_borrowed, negative(revolver_repaid))
-financing_fees = _balances(3.6, financing_fees_paid, negative(financing_fees_amortized))
+term_loan_repaid = millions("35.0 15.0 10.0")
+revolver_borrowed = millions("0 60.0 0")
+revolver_repaid = millions("35.0 25.0 0")
+financing_fees_paid = millions("0 1.2 0")
+financing_fees_amortized = millions("0.9 0.9 0.9")
+senior_notes: Series = millions("250.0 250.0 250.0 250.0")
+term_loan = balances(180.0, negative(term_loan_repaid))
+revolver = balances(0.0, revolver_borrowed, negative(revolver_repaid))
+financing_fees = balances(3.6, financing_fees_paid, negative(financing_fees_amortized))
 debt = minus(plus(senior_notes, term_loan, revolver), financing_fees)
-debt_current: Series = _m("12.5 15.0 10.0")
+debt_current: Series = millions("12.5 15.0 10.0")
 
-investments_bought = _m("58.4 51.0 44.1")
-investments_matured = _m("49.7 43.6 38.9")
-investments = _balances(40.0, investments_bought, negative(investments_matured))
+investments_bought = millions("58.4 51.0 44.1")
+investments_matured = millions("49.7 43.6 38.9")
+investments = balances(40.0, investments_bought, negative(investments_matured))
 
 # --- Balances that are chosen (2025, 2024, 2023, 2022) ----------------------------------------
 
-receivables = _m("226.8 211.3 204.7 196.4")
-inventories = _m("165.4 172.9 187.6 158.2")
-prepaid = _m("42.6 39.2 37.5 34.1")
-other_assets = _m("33.9 31.7 28.4 26.8")
-payables = _m("90.2 83.6 94.1 88.4")
-accrued_compensation = _m("72.4 64.7 52.8 61.3")
-accrued_liabilities = _m("50.8 47.3 51.9 48.6")
-taxes_payable = _m("12.1 10.4 7.6 9.2")
-deferred_revenue_current = _m("169.3 147.6 124.9 112.7")
-deferred_revenue_long = _m("44.7 38.2 31.6 28.4")
-pension_liability = _m("18.7 20.6 21.9 24.8")
-other_liabilities = _m("25.9 23.1 24.3 22.6")
+receivables = millions("226.8 211.3 204.7 196.4")
+inventories = millions("165.4 172.9 187.6 158.2")
+prepaid = millions("42.6 39.2 37.5 34.1")
+other_assets = millions("33.9 31.7 28.4 26.8")
+payables = millions("90.2 83.6 94.1 88.4")
+accrued_compensation = millions("72.4 64.7 52.8 61.3")
+accrued_liabilities = millions("50.8 47.3 51.9 48.6")
+taxes_payable = millions("12.1 10.4 7.6 9.2")
+deferred_revenue_current = millions("169.3 147.6 124.9 112.7")
+deferred_revenue_long = millions("44.7 38.2 31.6 28.4")
+pension_liability = millions("18.7 20.6 21.9 24.8")
+other_liabilities = millions("25.9 23.1 24.3 22.6")
 
 # --- Shares and shareholders' equity ----------------------------------------------------------
 
 shares_issued_under_plans: Series = (704, 655, 612)
 shares_repurchased: Series = (1_198, 742, 1_284)
-shares_outstanding = _balances(49.821, shares_issued_under_plans, negative(shares_repurchased))
-repurchases = _m("85.0 40.0 62.5")
-plan_proceeds = _m("18.6 14.9 12.7")
-withholding_paid = _m("11.8 9.4 8.7")
+shares_outstanding = balances(49.821, shares_issued_under_plans, negative(shares_repurchased))
+repurchases = millions("85.0 40.0 62.5")
+plan_proceeds = millions("18.6 14.9 12.7")
+withholding_paid = millions("11.8 9.4 8.7")
 dividends = tuple(
     round(each * shares / 100) * 100
     for each, shares in zip(dividends_per_share, basic_shares, strict=True)
 )
 
-common_stock = _m("0.6 0.6 0.6 0.6")
-paid_in_capital = _balances(512.4, stock_compensation, plan_proceeds, negative(withholding_paid))
-treasury_stock = _balances(-318.7, negative(repurchases))
-accumulated_oci = _balances(-31.4, other_comprehensive_income)
-retained_earnings = _balances(379.3, net_income, negative(dividends))
+common_stock = millions("0.6 0.6 0.6 0.6")
+paid_in_capital = balances(512.4, stock_compensation, plan_proceeds, negative(withholding_paid))
+treasury_stock = balances(-318.7, negative(repurchases))
+accumulated_oci = balances(-31.4, other_comprehensive_income)
+retained_earnings = balances(379.3, net_income, negative(dividends))
 total_equity = plus(
     common_stock, paid_in_capital, retained_earnings, accumulated_oci, treasury_stock
 )
@@ -351,7 +283,7 @@ cash_from_financing = plus(*financing_activities.values())
 change_in_cash = plus(
     cash_from_operations, cash_from_investing, cash_from_financing, currency_on_cash
 )
-cash = _balances(163.7, change_in_cash)
+cash = balances(163.7, change_in_cash)
 
 cash_flow_statement: dict[str, Series] = {
     **operating_activities,
@@ -365,8 +297,8 @@ cash_flow_statement: dict[str, Series] = {
     "Cash and cash equivalents at beginning of year": cash[1:],
     "Cash and cash equivalents at end of year": cash[:3],
 }
-interest_paid = _m("20.6 24.3 18.2")
-taxes_paid = _m("36.4 29.6 24.8")
+interest_paid = millions("20.6 24.3 18.2")
+taxes_paid = millions("36.4 29.6 24.8")
 free_cash_flow = minus(cash_from_operations, capex)
 
 # --- Balance sheet (2025, 2024) ---------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from reportlab import rl_config
 from reportlab.lib import colors
@@ -48,9 +48,7 @@ def _style(name: str, **more: Any) -> ParagraphStyle:
 
 STYLES = {
     "body": _style("body", alignment=TA_JUSTIFY, spaceAfter=9),
-    "bullet": _style(
-        "bullet", alignment=TA_JUSTIFY, leftIndent=26, bulletIndent=12, spaceAfter=5
-    ),
+    "bullet": _style("bullet", alignment=TA_JUSTIFY, leftIndent=26, bulletIndent=12, spaceAfter=5),
     "centre": _style("centre", alignment=TA_CENTER, spaceAfter=7),
     "right": _style("right", alignment=TA_RIGHT, spaceAfter=7),
     "small": _style("small", fontSize=8.5, leading=10.5, spaceAfter=3),
@@ -58,9 +56,7 @@ STYLES = {
         "0", fontName="Times-Bold", fontSize=14, leading=18, alignment=TA_CENTER, spaceAfter=10
     ),
     "1": _style("1", fontName="Times-Bold", fontSize=12.5, leading=16, spaceAfter=9),
-    "2": _style(
-        "2", fontName="Times-Bold", fontSize=11, leading=14.5, spaceBefore=6, spaceAfter=7
-    ),
+    "2": _style("2", fontName="Times-Bold", fontSize=11, leading=14.5, spaceBefore=6, spaceAfter=7),
     "3": _style(
         "3", fontName="Times-BoldItalic", fontSize=10.5, leading=14, spaceBefore=3, spaceAfter=6
     ),
@@ -111,7 +107,7 @@ class LandedText(Text):
         self.canv.addOutlineEntry(title, key, level, closed=level > 0)
 
     def split(self, availWidth: float, availHeight: float) -> list[Any]:
-        pieces = Text.split(self, availWidth, availHeight)
+        pieces: list[Any] = list(Text.split(self, availWidth, availHeight))
         for piece in pieces:
             piece.ledger, piece.name = self.ledger, self.name
         return pieces
@@ -124,13 +120,13 @@ class LandedGrid(Grid):
     name: str = ""
 
     def draw(self) -> None:
-        for cells in self._cellvalues:
+        for cells in cast(Any, self)._cellvalues:
             text = " ".join(filter(None, (_cell_words(cell) for cell in cells)))
             self.ledger.note(self.canv.getPageNumber(), text, self.name)
         Grid.draw(self)
 
     def split(self, availWidth: float, availHeight: float) -> list[Any]:
-        pieces = Grid.split(self, availWidth, availHeight)
+        pieces: list[Any] = list(Grid.split(self, availWidth, availHeight))
         for piece in pieces:
             piece.ledger, piece.name = self.ledger, self.name
         return pieces
@@ -214,7 +210,10 @@ def _row_rules(table: Table, line: int, row: Row) -> list[tuple[Any, ...]]:
     for index, column in enumerate(table.columns):
         left, right = 2 * index + 1, 2 * index + 2
         if (row.kind or column.kind) == "text":
-            rules += [("SPAN", (left, line), (right, line)), ("VALIGN", (0, line), (-1, line), "TOP")]
+            rules += [
+                ("SPAN", (left, line), (right, line)),
+                ("VALIGN", (0, line), (-1, line), "TOP"),
+            ]
         elif row.look in ("sum", "total"):
             rules.append(("LINEABOVE", (left, line), (right, line), 0.5, colors.black))
         if row.look == "total" and column.kind != "text":
@@ -260,16 +259,14 @@ def _table(table: Table, ledger: Ledger) -> list[Any]:
         _row(row, table.columns, dollars=_wants_dollars(table, position))
         for position, row in enumerate(table.rows)
     ]
-    grid = LandedGrid(
-        heads + lines, colWidths=_widths(table), repeatRows=len(heads), spaceAfter=4
-    )
+    grid = LandedGrid(heads + lines, colWidths=_widths(table), repeatRows=len(heads), spaceAfter=4)
     grid.setStyle(_rules(table, len(heads)))
     grid.ledger, grid.name = ledger, table.name
     above = [_text(Paragraph(table.unit, "centre"), ledger)] if table.unit else []
     below = [_text(Paragraph(note, "small"), ledger) for note in table.notes]
     for text in above:
         text.keepWithNext = True
-    parts = [*above, grid, *below, Spacer(0, 8)]
+    parts: list[Any] = [*above, grid, *below, Spacer(0, 8)]
     return parts if len(lines) >= LONG_TABLE else [KeepTogether(parts)]
 
 
@@ -322,8 +319,13 @@ def write_pdf(
     rl_config.invariant = 1  # no clock and no random id in the file: same input, same bytes
     ledger = Ledger()
     document = BaseDocTemplate(
-        str(path), pagesize=LETTER, title=title, author=author, subject="Form 10-K",
-        invariant=1, pageCompression=1,
+        str(path),
+        pagesize=LETTER,
+        title=title,
+        author=author,
+        subject="Form 10-K",
+        invariant=1,
+        pageCompression=1,
     )
     frame = Frame(MARGIN, 60, WIDTH, LETTER[1] - 60 - 62, 0, 0, 0, 0)
     footer = _footer(front, author)

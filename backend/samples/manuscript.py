@@ -11,10 +11,16 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from backend.samples.blocks import Block, Column, Heading, PageBreak, Paragraph, Row, Table
+from backend.samples.blocks import Block, Column, Heading, PageBreak, Paragraph, Row, Style, Table
 
 TEXTS = Path(__file__).with_name("text")
 _LEVELS = {"=": 0, "#": 1, "##": 2, "###": 3, "####": 4}
+_STYLES: dict[str, Style] = {
+    "@centre": "centre",
+    "@right": "right",
+    "@small": "small",
+    "-": "bullet",
+}
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _ITALICS = re.compile(r"(?<!\*)\*([^*]+?)\*(?!\*)")
 
@@ -44,21 +50,12 @@ def _block(source: str, tables: Mapping[str, Table]) -> Block:
     mark, _, rest = source.partition(" ")
     if mark in _LEVELS:
         return Heading(_LEVELS[mark], styled(rest))
-    match mark:
-        case "@table":
-            return tables[rest]
-        case "@page":
-            return PageBreak()
-        case "@centre":
-            return Paragraph(styled(rest), "centre")
-        case "@right":
-            return Paragraph(styled(rest), "right")
-        case "@small":
-            return Paragraph(styled(rest), "small")
-        case "-":
-            return Paragraph(styled(rest), "bullet")
-        case _:
-            return Paragraph(styled(source))
+    if mark == "@table":
+        return tables[rest]
+    if mark == "@page":
+        return PageBreak()
+    style = _STYLES.get(mark, "body")
+    return Paragraph(styled(source if style == "body" else rest), style)
 
 
 def blocks(tables: Mapping[str, Table], words: Mapping[str, str]) -> Iterator[Block]:

@@ -4,7 +4,7 @@ Thousands of dollars, (2025, 2024, 2023) unless a name says otherwise.
 """
 
 from backend.samples import figures
-from backend.samples.figures import Series, minus, negative, plus
+from backend.samples.series import Series, minus, negative, plus
 
 # --- Income taxes -----------------------------------------------------------------------------
 
@@ -13,9 +13,7 @@ pretax_domestic = minus(figures.pretax_income, pretax_foreign)
 
 current_federal: Series = (21_847, 18_126, 12_904)
 current_state: Series = (4_216, 3_388, 2_517)
-current_foreign = minus(
-    figures.income_tax, figures.deferred_tax, current_federal, current_state
-)
+current_foreign = minus(figures.income_tax, figures.deferred_tax, current_federal, current_state)
 deferred_federal: Series = (-4_871, -6_214, -4_132)
 deferred_state: Series = (-713, -902, -588)
 deferred_foreign = minus(figures.deferred_tax, deferred_federal, deferred_state)
@@ -58,7 +56,9 @@ _liabilities: dict[str, Series] = {
 }
 deferred_tax_assets = _assets | {
     "Other": minus(
-        figures.net_deferred_tax_asset[:2], *_assets.values(), valuation_allowance,
+        figures.net_deferred_tax_asset[:2],
+        *_assets.values(),
+        valuation_allowance,
         *_liabilities.values(),
     )
 }
@@ -104,7 +104,9 @@ revenue_at_a_point = minus(figures.revenue, revenue_over_time)
 long_lived_assets: dict[str, Series] = {  # property and lease assets, (2025, 2024)
     "United States": minus(
         plus(figures.property_net[:2], figures.lease_assets[:2]),
-        (41_630, 39_874), (28_417, 27_956), (33_208, 35_119),
+        (41_630, 39_874),
+        (28_417, 27_956),
+        (33_208, 35_119),
     ),
     "Germany": (41_630, 39_874),
     "China": (28_417, 27_956),
@@ -117,7 +119,9 @@ revenue_from_opening: Series = (143_906, 121_758, 109_314)
 deferred_acquired: Series = (0, 5_300, 0)
 deferred_billed = minus(
     plus(figures.deferred_revenue_current[:3], figures.deferred_revenue_long[:3]),
-    deferred_revenue_opening, negative(revenue_from_opening), deferred_acquired,
+    deferred_revenue_opening,
+    negative(revenue_from_opening),
+    deferred_acquired,
 )
 
 # --- Balance sheet details (2025, 2024) -------------------------------------------------------
@@ -203,7 +207,9 @@ restructuring_by_kind: dict[str, Series] = {
 }
 restructuring_opening = {"Severance and benefits": 1_874, "Facility exit costs": 512, "Other": 96}
 restructuring_paid = {
-    "Severance and benefits": -6_437, "Facility exit costs": -1_749, "Other": -1_188,
+    "Severance and benefits": -6_437,
+    "Facility exit costs": -1_749,
+    "Other": -1_188,
 }
 
 # --- Quarters (first to third; the fourth is what remains) -------------------------------------

@@ -1,31 +1,36 @@
 """The books' figures as words a sentence can hold: {revenue_25} is "$1,284.6 million"."""
 
-from backend.samples import figures, schedules
+from backend.samples import figures, schedules, segments
 from backend.samples.blocks import DASH
 
-_SERIES: dict[str, figures.Series] = {
-    name: value[:3]
-    for name, value in (*vars(figures).items(), *vars(schedules).items())
-    if isinstance(value, tuple)
-    and len(value) >= 3
-    and name != "YEARS"
-    and all(isinstance(figure, int) for figure in value)
-} | {
-    f"{kind}_{segment.split()[-1].lower()}": series
-    for kind, lines in (
-        ("revenue", figures.segment_revenue),
-        ("income", figures.segment_income),
-    )
-    for segment, series in lines.items()
-} | {
-    f"{kind}_{label.lower()}": series
-    for kind, lines in (("sold", figures.revenue_by_type), ("cost", figures.cost_by_type))
-    for label, series in lines.items()
-} | {
-    "revenue_us": schedules.revenue_by_region["United States"],
-    "revenue_germany": schedules.revenue_by_region["Germany"],
-    "revenue_china": schedules.revenue_by_region["China"],
-}
+_SERIES: dict[str, figures.Series] = (
+    {
+        name: value[:3]
+        for name, value in (*vars(figures).items(), *vars(schedules).items())
+        if isinstance(value, tuple)
+        and len(value) >= 3
+        and name != "YEARS"
+        and all(isinstance(figure, int) for figure in value)
+    }
+    | {
+        f"{kind}_{segment.split()[-1].lower()}": series
+        for kind, lines in (
+            ("revenue", figures.segment_revenue),
+            ("income", segments.segment_income),
+        )
+        for segment, series in lines.items()
+    }
+    | {
+        f"{kind}_{label.lower()}": series
+        for kind, lines in (("sold", figures.revenue_by_type), ("cost", figures.cost_by_type))
+        for label, series in lines.items()
+    }
+    | {
+        "revenue_us": schedules.revenue_by_region["United States"],
+        "revenue_germany": schedules.revenue_by_region["Germany"],
+        "revenue_china": schedules.revenue_by_region["China"],
+    }
+)
 _SINGLE = {
     "authorization_left": schedules.authorization_left,
     "debt_repaid_25": figures.term_loan_repaid[0] + figures.revolver_repaid[0],

@@ -1,12 +1,21 @@
-"""The books and the texts in, the sample 10-K and its questions out: python -m backend.samples.write."""
+"""Books and texts in, the sample 10-K and its questions out: python -m backend.samples.write."""
 
-import sys
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend.samples import SAMPLE_PDF, SAMPLE_QUESTIONS, figures, manuscript, words
-from backend.samples import tables_notes as notes
-from backend.samples import tables_statements as statements
+from backend.samples import (
+    SAMPLE_PDF,
+    SAMPLE_QUESTIONS,
+    figures,
+    manuscript,
+    questions,
+    tables_discussion,
+    tables_notes,
+    tables_notes_later,
+    tables_statements,
+    words,
+)
 from backend.samples.blocks import Block, Column, Heading, Landing, Row, Table
 
 TITLE = f"{figures.COMPANY} - Annual Report on Form 10-K, fiscal year ended June 28, 2025"
@@ -25,8 +34,12 @@ def _contents(
     """A list of headings with the page numbers printed by the pass before."""
     pages = {landing.text: landing.page - front for landing in landings if landing.name in HEADINGS}
     rows = tuple(
-        Row(block.text, (pages.get(" ".join(block.text.split()), 0),),
-            "head" if block.level == 0 else "plain", indent=block.level)
+        Row(
+            block.text,
+            (pages.get(" ".join(block.text.split()), 0),),
+            "head" if block.level == 0 else "plain",
+            indent=block.level,
+        )
         for block in blocks
         if isinstance(block, Heading) and wanted(block)
     )
@@ -52,11 +65,20 @@ LISTS: dict[str, Callable[[Heading], bool]] = {
 }
 
 
-def write(pdf: Path) -> list[Landing]:
-    """Write the PDF and say where everything landed; passes repeat until page numbers stand."""
+def write(pdf: Path) -> tuple[dict[str, Table], list[Landing]]:
+    """Write the PDF; passes repeat until page numbers stand.
+
+    Returns:
+        The tables by name, and where everything landed.
+    """
     from backend.samples import layout  # reportlab is a dependency of development only
 
-    every = statements.tables() | notes.tables()
+    every = (
+        tables_statements.tables()
+        | tables_discussion.tables()
+        | tables_notes.tables()
+        | tables_notes_later.tables()
+    )
     texts = words.words()
     landings: list[Landing] = []
     empty = {name: Table(name, (), ()) for name in LISTS}
@@ -65,17 +87,28 @@ def write(pdf: Path) -> list[Landing]:
         front = _front(landings)
         for name, wanted in LISTS.items():
             every[name] = _contents(name, wanted, headings, landings, front)
-        before, landings = landings, layout.write_pdf(
-            manuscript.blocks(every, texts),
-            pdf,
-            title=TITLE,
-            author=figures.COMPANY,
-            front=front,
+        before, landings = (
+            landings,
+            layout.write_pdf(
+                manuscript.blocks(every, texts),
+                pdf,
+                title=TITLE,
+                author=figures.COMPANY,
+                front=front,
+            ),
         )
         if before == landings:
             break
-    return landings
+    return every, landings
+
+
+def write_all(pdf: Path, questions_file: Path) -> None:
+    every, landings = write(pdf)
+    lines = [
+        json.dumps(each.row(), ensure_ascii=False) for each in questions.questions(every, landings)
+    ]
+    questions_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(0 if write(SAMPLE_PDF) and SAMPLE_QUESTIONS else 1)
+    write_all(SAMPLE_PDF, SAMPLE_QUESTIONS)
