@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +140,9 @@ MODES = [
 
 
 def ask(question: str, mode: VectorStoreQueryMode, **more: Any) -> VectorStoreQuery:
-    return VectorStoreQuery(
-        query_str=question,
-        query_embedding=asyncio.run(embed([question]))[0],
-        mode=mode,
-        **{"similarity_top_k": 4, **more},
-    )
+    made = asyncio.run(embed([question]))[0]
+    query = VectorStoreQuery(made, similarity_top_k=4, query_str=question, mode=mode)
+    return replace(query, **more)
 
 
 @pytest.mark.parametrize("mode", MODES)

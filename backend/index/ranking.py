@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from backend.index.vectors import Floats, best
 from backend.records import Passage
+from backend.terms import statements_named, stems
 
 VECTOR_SHARE = 0.4
 
@@ -46,24 +47,55 @@ def fuse(
 CANDIDATES = 60
 """Chunks whose place in the filing is weighed."""
 
+EXHIBIT = re.compile(r"exhibit\b(?!s and financial)|ex-\d", re.IGNORECASE)
+EXHIBIT_ASKED = re.compile(
+    r"\b(exhibits?|plans?|agreements?|indentures?|awards?|grants?|participants?|by-?laws|"
+    r"covenants?|lenders?|borrowers?|loan|amendments?|optionees?|optionholders?|employees?|"
+    r"employment|contract|section \d+(\.\d+)?|certificates?|certif\w+|subsidiar\w+|"
+    r"countr\w+|residents?|notice)\b",
+    re.IGNORECASE,
+)
+FIGURE_ASKED = re.compile(
+    r"\b(how (?:much|many|large|big|high)|amounts?|totals?|percent(?:age)?|ratio|margins?|"
+    r"number of|average|growth|grew|rate|turnover|per share|value of|balance|capex|eps|"
+    r"increased?|decreased?|declined?|revenues?|income|expenses?|costs?|debt|cash)\b",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    exhibit: float = 1.0
-    figure: float = 1.0
-    statement: float = 1.0
+    """What a chunk's score is multiplied by, for where it stands."""
+
+    exhibit: float = 0.8
+    """In an exhibit, when the question names none: the agreements behind a 10-K are nearly half
+    of its pages and repeat its words."""
+    figure: float = 1.08
+    """A table, when a figure is asked for."""
+    statement: float = 1.3
+    """In the statement or Item that the question names."""
 
 
-EXHIBIT_ASKED = re.compile(
-    r"\b(exhibits?|plans?|agreements?|indentures?|awards?|grants?|participants?|covenants?|bylaws?|"
-    r"certificates?|lenders?|borrowers?|amendments?|option holders?|lease)\b",
-    re.IGNORECASE,
-)
 WEIGHTS = Weights()
 
 
 def rank(question: str, passages: Sequence[Passage], weights: Weights = WEIGHTS) -> list[Passage]:
-    return sorted(passages, key=lambda p: -p.score)
+    """Passages in the order of their weighed scores, best first."""
+    exhibit = EXHIBIT_ASKED.search(question) is not None
+    figure = FIGURE_ASKED.search(question) is not None
+    named = [set(stems(name)) for name in statements_named(question)]
+
+    def weighed(passage: Passage) -> Passage:
+        weight = 1.0
+        if EXHIBIT.match(passage.section) and not exhibit:
+            weight *= weights.exhibit
+        if passage.kind == "table" and figure:
+            weight *= weights.figure
+        if named and any(name <= set(stems(passage.section)) for name in named):
+            weight *= weights.statement
+        return passage.model_copy(update={"score": passage.score * weight})
+
+    return sorted(map(weighed, passages), key=lambda passage: (-passage.score, passage.chunk))
 
 
 def in_turn(lists: Sequence[Sequence[Passage]]) -> list[Passage]:
