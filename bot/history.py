@@ -3,10 +3,12 @@
 It alone translates between Chainlit's dictionaries and our rows. Errors are raised, not swallowed.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chainlit.context import context_var
 from chainlit.data.base import BaseDataLayer
@@ -22,14 +24,16 @@ from chainlit.types import (
     ThreadFilter,
 )
 from chainlit.user import PersistedUser, User
-from sqlalchemy import Engine
-from sqlmodel import Session
 
 from backend import records
 from backend.errors import DataError
 from backend.store import history as rows
 from backend.store.database import transaction
 from backend.store.turns import turns_of_thread
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlmodel import Session
 
 T = TypeVar("T")
 

@@ -178,6 +178,11 @@ def save_step(session: Session, detail: Mapping[str, Any], *, person: str | None
     return row
 
 
+def step(session: Session, key: str) -> Step | None:
+    """The message or step with this id."""
+    return session.get(Step, key)
+
+
 def delete_step(session: Session, key: str, *, person: str | None = None) -> None:
     """Forget a message and what was attached to it. Raises NotYours."""
     row = session.get(Step, key)

@@ -1,0 +1,93 @@
+"""Our settings of the page and Chainlit's own files go in; the folder that Chainlit serves from
+comes out.
+
+Chainlit writes beside what it reads (translations, uploads), so it gets a folder in home and
+nothing is written into the checkout. It alone knows what must be changed in Chainlit's page: it
+asks two other hosts for fonts, and opens every citation of a thread by itself.
+"""
+
+import re
+import secrets
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from backend.errors import ConfigurationError
+
+CHECKOUT = Path(__file__).parents[1]
+BUILD = ".build"
+"""Named in .chainlit/config.toml as custom_build."""
+
+OUTSIDE = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>\s*", re.S)
+OPENS_ITSELF = re.compile(r"\b\w+\(\{title:(\w+)\[\1\.length-1\]\.name,elements:\1\}\)")
+OPENS_ON_CLICK = re.compile(r"\{title:(\w+)\.name,elements:\[\1\]\}")
+
+
+def lay_out(home: Path) -> Path:
+    """Write the folder that Chainlit runs in, and return it."""
+    root = home.resolve() / "chat"
+    root.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(root / ".files", ignore_errors=True)  # uploads of a chat that was killed
+    for name in (".chainlit/config.toml", "chainlit.md"):
+        _copy(CHECKOUT / name, root / name)
+    for folder in (".chainlit/translations", "public"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+        for file in sorted((CHECKOUT / folder).glob("**/*")):
+            if file.is_file():
+                _copy(file, root / file.relative_to(CHECKOUT))
+    _build(root / BUILD)
+    return root
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise ConfigurationError(
+            f"{source} is missing; the chat needs it. Run tenk from its checkout, as `make chat` "
+            "does."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _build(target: Path) -> None:
+    """Chainlit's page without what asks another host; made again when Chainlit is another one."""
+    found = find_spec("chainlit")
+    if found is None or found.origin is None:
+        raise ConfigurationError("Chainlit is not installed. Run: make install")
+    source = Path(found.origin).parent / "frontend" / "dist"
+    made_from = f"{source} {(source / 'index.html').stat().st_mtime_ns} 1"
+    mark = target / "made-from"
+    if mark.is_file() and mark.read_text(encoding="utf-8") == made_from:
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.map"))
+    index = target / "index.html"
+    index.write_text(inside_only(index.read_text(encoding="utf-8")), encoding="utf-8")
+    for script in (target / "assets").glob("index-*.js"):
+        script.write_text(opened_by_hand(script.read_text(encoding="utf-8")), encoding="utf-8")
+    mark.write_text(made_from, encoding="utf-8")
+
+
+def inside_only(html: str) -> str:
+    """The page without links to other hosts (fonts, formula styles)."""
+    return OUTSIDE.sub("", html)
+
+
+def opened_by_hand(script: str) -> str:
+    """The page's program, so that a citation opens when it is clicked, under its full title.
+
+    As shipped, each new answer opens all the thread's PDFs below each other. A program in which
+    these places are not found is left as it is: it works, less well; a test tells.
+    """
+    script = OPENS_ITSELF.sub("void 0", script)
+    return OPENS_ON_CLICK.sub(r"{title:\1.props?.title||\1.name,elements:[\1]}", script)
+
+
+def secret(home: Path) -> str:
+    """What sign-in cookies are signed with: made once, kept in home, readable by its owner only."""
+    file = home / "chat-secret"
+    if not file.is_file():
+        home.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32), encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()

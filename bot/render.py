@@ -1,0 +1,300 @@
+"""Rows go in, the words a reader sees come out. Pure, and free of Chainlit.
+
+It alone knows how an answer, its sources, a file's report and a refusal are worded, and which
+signs the page's markdown would swallow.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from backend.datasets import Curated
+from backend.errors import TenkError
+from backend.passages import cell_tuple
+from backend.records import Citation, Filing, Passage, Turn
+
+SHORT = 240
+"""Characters of a quote under an answer."""
+EMPTY = "There is no filing to ask yet. Drop a 10-K as PDF here, or add one with the paper clip."
+NOT_IN = "You are not signed in to this conversation. Load the page again, and sign in."
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A question to begin with: what the button says, and what is asked."""
+
+    label: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A cited page. `mark` is what stands in the answer, `title` what stands over the page."""
+
+    mark: str
+    title: str
+    filing: str
+    page: int
+    quotes: tuple[str, ...]
+
+
+# -- an answer
+
+
+def answer_text(turn: Turn) -> str:
+    """A finished answer as the chat shows it: the answer, its sources, the model that gave it."""
+    parts = [plain(turn.answer)]
+    if lines := [_source_line(source) for source in sources(turn)]:
+        parts.append("**Sources**\n\n" + "\n".join(f"- {line}" for line in lines))
+    return "\n\n".join([*parts, model_line(turn)])
+
+
+def sources(turn: Turn) -> list[Source]:
+    """The pages an answer cites, each number once, in the order of the numbers."""
+    passages = [Passage.model_validate(passage) for passage in turn.evidence]
+    by_number: dict[int, list[Citation]] = {}
+    for given in turn.citations:
+        citation = Citation.model_validate(given)
+        by_number.setdefault(citation.number, []).append(citation)
+    found: list[Source] = []
+    for number, cited in sorted(by_number.items()):
+        passage = passages[number - 1] if number <= len(passages) else None
+        name = _filing_name(passage) if passage else cited[0].file
+        found.append(
+            Source(
+                mark=f"[{number}]",
+                title=f"{number} · {name}, p. {cited[0].page}",
+                filing=cited[0].filing,
+                page=cited[0].page,
+                quotes=tuple(dict.fromkeys(one.quote for one in cited if one.quote)),
+            )
+        )
+    return found
+
+
+def _filing_name(passage: Passage) -> str:
+    year = f" FY{passage.fiscal_year}" if passage.fiscal_year else ""
+    return f"{passage.company} 10-K{year}" if passage.company else passage.file
+
+
+def _source_line(source: Source) -> str:
+    where = source.title.split(" · ", 1)[1]
+    quotes = " … ".join(f"“{_shortened(_as_prose(quote), SHORT)}”" for quote in source.quotes)
+    return f"{source.mark} {plain(where)}" + (f": {plain(quotes)}" if quotes else "")
+
+
+def _as_prose(quote: str) -> str:
+    """A row of a table without its bars."""
+    cells = [cell.strip() for cell in quote.replace("\n", " ").split("|")]
+    return " · ".join(cell for cell in cells if cell)
+
+
+def model_line(turn: Turn) -> str:
+    """Which model answered, in how long, and what that is worth."""
+    seconds = f"{turn.seconds:.1f} s" if turn.seconds >= 0.05 else "under 0.1 s"
+    told = f"*Answered by* `{turn.model}` *({turn.role}) in {seconds}.*"
+    if is_local(turn.model):
+        told += (
+            " *It ships with tenk and is no language model: it finds and quotes, and computes "
+            "nothing.*"
+        )
+    return told
+
+
+def is_local(model: str) -> bool:
+    """Whether a model's name is one of tenk's own, fine-tuned ones included."""
+    return model.removeprefix("ft:").startswith("local-")
+
+
+_SWALLOWED = re.compile(r"(?<!\\)(~|:(?=[A-Za-z]))")
+_CODE = re.compile(r"(`+[^`]*`+)")
+
+
+def plain(text: str) -> str:
+    """Text that the page's markdown leaves as it is: it strikes out what stands between tildes,
+    and eats a word that follows a colon directly."""
+    parts = _CODE.split(text)
+    return "".join(
+        part if at % 2 else _SWALLOWED.sub(r"\\\1", part) for at, part in enumerate(parts)
+    )
+
+
+def stopped_text(so_far: str) -> str:
+    """An answer that a person ended."""
+    said = f"{plain(so_far)} …\n\n" if so_far.strip() else ""
+    return f"{said}*Stopped. Nothing of this is kept as training data.*"
+
+
+def failed_text(so_far: str, sentence: str) -> str:
+    """An answer that its model did not finish."""
+    return f"{plain(so_far)} …\n\n{plain(sentence)}" if so_far.strip() else plain(sentence)
+
+
+def error_sentence(error: BaseException) -> str:
+    """What went wrong, in a sentence a person can act on; never a traceback."""
+    if isinstance(error, TenkError):
+        return str(error)
+    return (
+        "Something went wrong that tenk did not foresee. Ask again; if it happens again, the "
+        "chat's log has the details for whoever runs it."
+    )
+
+
+# -- a rating
+
+
+def rating_note(rating: int | None, example: Curated | None) -> str:
+    """What a rating did to the training data."""
+    noted = {-1: "Thumbs down noted.", 1: "Thumbs up noted."}.get(rating or 0, "Thumb taken back.")
+    if example is None:
+        return f"{noted} This answer is no training example, so nothing else changes."
+    name = f"Example {example.example.id}, made from this answer,"
+    if example.state == "kept":
+        return f"{noted} {name} is kept as training data."
+    undo = " Press the thumb again to take it back." if rating == -1 else ""
+    reason = f": {example.reason}" if example.reason else ""
+    return plain(f"{noted} {name} is dropped from the training data{reason}.{undo}")
+
+
+# -- files
+
+
+def ingest_line(filing: Filing | None, *, file: str, seconds: float, already_known: bool) -> str:
+    """What became of one file that was taken in."""
+    if filing is None:
+        return f"{plain(file)} is ready."
+    year = f" for fiscal {filing.fiscal_year}" if filing.fiscal_year else ""
+    what = f"{filing.company} {filing.form or '10-K'}{year}" if filing.company else file
+    if already_known:
+        return f"**{plain(what)}** is here already ({filing.pages} pages). Ask about it."
+    notes = "".join(f"\n  - {plain(note)}" for note in filing.notes)
+    return (
+        f"**{plain(what)}** is ready: {filing.pages} pages in {seconds:.1f} s. Ask about it.{notes}"
+    )
+
+
+def refused_line(file: str, reason: str) -> str:
+    """Why a file was not taken in."""
+    return plain(f"**{file}** was not taken in: {reason}")
+
+
+def reading_line(file: str, done: int, total: int) -> str:
+    """How far a file has been read."""
+    if total <= 0:
+        return f"Reading {plain(file)} …"
+    return f"Reading {plain(file)} … {done} of {total} pages"
+
+
+# -- starters
+
+_FIGURES = (
+    "total net revenue",
+    "total revenue",
+    "total net sales",
+    "net revenue",
+    "net sales",
+    "revenue",
+    "revenues",
+)
+_CHANGES = ("operating income", "income from operations", "net income", "gross profit")
+_RISKS = {
+    "supply": "supply chain",
+    "competit": "competition",
+    "cyber": "cybersecurity",
+    "tariff": "tariffs",
+    "regulat": "regulation",
+    "litigation": "litigation",
+    "inflation": "inflation",
+    "climate": "climate change",
+    "key personnel": "key personnel",
+}
+_POLICIES = {
+    "revenue recognition": "recognize revenue",
+    "inventor": "value its inventories",
+    "goodwill": "test goodwill for impairment",
+    "lease": "account for leases",
+}
+
+
+def starters(filings: Sequence[tuple[Filing, Sequence[Passage]]], limit: int = 4) -> list[Starter]:
+    """Questions that the filings given can answer, taken from their own tables and sections.
+
+    One filing gives its figures, a change, a risk and a policy; several take turns.
+    """
+    offers = [list(_offers(filing, chunks)) for filing, chunks in filings]
+    chosen: list[Starter] = []
+    for turn in range(limit):
+        for at, offered in enumerate(offers):
+            kind = offered[(turn + at) % len(offered)] if offered else None
+            if kind is not None and kind not in chosen:
+                chosen.append(kind)
+    return chosen[:limit]
+
+
+def _offers(filing: Filing, chunks: Sequence[Passage]) -> Iterable[Starter]:
+    name = short_name(filing.company) or filing.file
+    year = filing.fiscal_year
+    if year and (row := _row(chunks, _FIGURES, [year])):
+        yield Starter(
+            f"{name}: {row.lower()}, fiscal {year}",
+            f"What was {name}'s {row.lower()} in fiscal {year}?",
+        )
+    if year and (row := _row(chunks, _CHANGES, [year, year - 1])):
+        yield Starter(
+            f"{name}: change in {row.lower()}",
+            f"How did {name}'s {row.lower()} change from fiscal {year - 1} to fiscal {year}?",
+        )
+    if risk := _most(_RISKS, [one.text for one in chunks if "risk factors" in one.section.lower()]):
+        yield Starter(f"{name}: risks of {risk}", f"What risks does {name} see from {risk}?")
+    notes = [one.section for one in chunks]
+    if policy := _most(_POLICIES, notes):
+        yield Starter(f"{name}: how it {_third(policy)}", f"How does {name} {policy}?")
+
+
+def _row(chunks: Sequence[Passage], wanted: Sequence[str], years: Sequence[int]) -> str | None:
+    """The first of the wanted row labels that a table holds a figure for in every year."""
+    held: dict[str, tuple[str, set[int]]] = {}
+    for chunk in chunks:
+        if chunk.kind != "table" or not any(label in chunk.text.lower() for label in wanted):
+            continue
+        for cell in cell_tuple(chunk.text):
+            label = cell.row.strip().rstrip(":")
+            if label.lower() in wanted and cell.period is not None:
+                held.setdefault(label.lower(), (label, set()))[1].add(cell.period)
+    for label in wanted:
+        if label in held and held[label][1] >= set(years):
+            return held[label][0]
+    return None
+
+
+def _most(words: dict[str, str], texts: Sequence[str]) -> str | None:
+    """What most of the texts speak of."""
+    count = Counter(
+        meaning for text in texts for word, meaning in words.items() if word in text.lower()
+    )
+    return count.most_common(1)[0][0] if count else None
+
+
+def _third(policy: str) -> str:
+    verb, rest = policy.split(" ", 1)
+    return f"{verb}s {rest}"
+
+
+_FORM = re.compile(
+    r",?\s+(?:inc|corp|corporation|incorporated|company|co|ltd|limited|plc|llc|n\.?v|s\.?a)\b\.?",
+    re.IGNORECASE,
+)
+
+
+def short_name(company: str) -> str:
+    """A company's name as people say it: without its legal form, not all in capitals."""
+    name = _FORM.sub("", company).strip(" ,")
+    letters = [letter for letter in name if letter.isalpha()]
+    if len(name) > 4 and letters and all(letter.isupper() for letter in letters):
+        return name.title()
+    return name
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1].rsplit(' ', 1)[0]} …"
