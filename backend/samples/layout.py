@@ -49,7 +49,7 @@ def _style(name: str, **more: Any) -> ParagraphStyle:
 STYLES = {
     "body": _style("body", alignment=TA_JUSTIFY, spaceAfter=9),
     "bullet": _style("bullet", alignment=TA_JUSTIFY, leftIndent=26, bulletIndent=12, spaceAfter=5),
-    "centre": _style("centre", alignment=TA_CENTER, spaceAfter=7),
+    "centre": _style("centre", fontSize=10, leading=13, alignment=TA_CENTER, spaceAfter=4),
     "right": _style("right", alignment=TA_RIGHT, spaceAfter=7),
     "small": _style("small", fontSize=8.5, leading=10.5, spaceAfter=3),
     "0": _style(
@@ -243,10 +243,14 @@ def _head_rules(table: Table, heads: int) -> list[tuple[Any, ...]]:
     return rules
 
 
+_LABEL_SHARE = {"cover identity": 0.55, "grid Measure": 0.46, "grid Exhibit": 0.12}
+"""Of a table of texts, the part of its width that the labels take."""
+
+
 def _widths(table: Table) -> list[float]:
     count = len(table.columns)
     if any(column.kind == "text" for column in table.columns):
-        label = 0.34 if count > 1 else 0.3
+        label = _LABEL_SHARE.get(table.name, 0.34 if count > 1 else 0.3)
         each = WIDTH * (1 - label) / count
         return [WIDTH * label] + [10, each - 10] * count
     figure = min(72.0, (WIDTH - 150) / count - 11)

@@ -199,7 +199,10 @@ def _prose_pages(landings: Sequence[Landing], say: Say) -> list[int]:
         return sorted(set(whole))
     for at in range(len(texts) - 1):
         if all(want in f"{texts[at]} {texts[at + 1]}" for want in wanted):
-            return sorted({landings[at].page, landings[at + 1].page})
+            pieces = {landings[i].page: texts[i] for i in (at, at + 1)}
+            return [
+                page for page, text in pieces.items() if any(plain(f) in text for f in say.facts)
+            ]
     raise LookupError(f"No paragraph of the filing holds {wanted}: mend the question or the text.")
 
 

@@ -1,6 +1,7 @@
 """The tables of Item 7 and of the quarters as they are printed, from the books."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from backend.samples import figures, schedules, segments
 from backend.samples.blocks import Cell, Column, Kind, Row, Table
@@ -35,6 +36,19 @@ def _change_table(name: str, lines: Mapping[str, Series], total: str | None = No
     )
     over = (("Year Ended", 2), ("", 2))
     return Table(name, change_columns(), body, "(in millions, except percentages)", over)
+
+
+def _earlier_change() -> Table:
+    """Fiscal 2024 beside fiscal 2023, with the same labels as the table of this year's change."""
+    lines = {**figures.segment_revenue, "Total revenue": figures.revenue}
+    later = _change_table(
+        "revenue change 2024", {label: s[1:] for label, s in lines.items()}, "Total revenue"
+    )
+    change = (
+        Column("$ Change", period="change 2024"),
+        Column("% Change", "percent", "change 2024"),
+    )
+    return replace(later, columns=(*year_columns()[1:], *change))
 
 
 def _margins() -> Table:
@@ -143,6 +157,7 @@ def tables() -> dict[str, Table]:
             },
             "Gross profit",
         ),
+        _earlier_change(),
         _change_table("expense change", expenses, "Total operating expenses"),
         _change_table("other change", other),
         *(
