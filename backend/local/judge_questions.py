@@ -1,0 +1,56 @@
+"""An answer goes in; the question that it answers comes out.
+
+For a figure that is what the sentence says the figure is, and when; for prose the answer itself,
+since any word left out would be a choice that a language model makes and this does not.
+"""
+
+import re
+
+from backend.local.judge_words import period_of, without_citations
+from backend.passages import sentences
+from backend.quantities import Quantity, periods, quantities
+
+LONGEST = 600
+_LINK = re.compile(
+    r"\b(?:was|were|is|are|amounted to|totall?ed|came to|stood at|of|at|approximately|about|or|and"
+    r"|to|by|from|for|in|as of|the|our|we|had|reported)\b",
+    re.IGNORECASE,
+)
+
+
+def question_for(answer: str) -> str:
+    """The question; never empty."""
+    plain = without_citations(answer)
+    said = sentences(plain) or [plain]
+    first = said[0]
+    figures = quantities(first)
+    if figures and _states(first, figures):
+        return _of_figure(first, figures)
+    return f"What does it say: {' '.join(said)[:LONGEST].strip()}?"
+
+
+def _states(sentence: str, figures: list[Quantity]) -> bool:
+    """Whether the sentence is there for its figure: short, or opening with what the figure is."""
+    return len(sentence.split()) <= 30 or figures[0].start > len(sentence) // 2
+
+
+def _of_figure(sentence: str, figures: list[Quantity]) -> str:
+    period = period_of(sentence, figures[0])
+    rest = list(sentence.rstrip(". "))
+    for found in (*figures, *periods(sentence)):
+        stop = min(found.end, len(rest))
+        if found.start < stop:
+            rest[found.start : stop] = " " * (stop - found.start)
+    label = " ".join(re.sub(r"[(),;:|]|\s-\s", " ", "".join(rest)).split())
+    label = _trimmed(label)
+    return f"What was {label} in {period.text}?" if period else f"What was {label}?"
+
+
+def _trimmed(label: str) -> str:
+    """The label without the verbs and small words that hang at its ends."""
+    words = label.split()
+    while words and _LINK.fullmatch(words[-1]):
+        words.pop()
+    while words and _LINK.fullmatch(words[0]):
+        words.pop(0)
+    return " ".join(words) or label

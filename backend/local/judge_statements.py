@@ -1,0 +1,142 @@
+"""A question and an answer go in; statements come out, each true or false on its own.
+
+Verdicts are 0 or 1, so an answer that is partly right is several statements, some of which fail:
+one for each figure, with the question that it must answer; and for prose as many that it is said
+as that it is said of what was asked.
+"""
+
+import re
+
+from backend.local.judge_words import asked, without_citations
+from backend.local.rarity import rarity
+from backend.passages import is_refusal, sentences
+from backend.quantities import Quantity, quantities
+from backend.terms import stem_tuple
+
+FIGURES = 4
+PARTS = 4
+"""Most statements of a kind: ragas cuts a reply at 1,024 tokens unless told otherwise."""
+LONGEST = 260
+"""Letters of the answer that one statement repeats."""
+
+FIGURE = re.compile(
+    r'Asked "(?P<question>[^"]*)", the filing gives (?P<figure>.*?): (?P<said>.*)', re.DOTALL
+)
+NO_FIGURE = re.compile(
+    r'Asked "(?P<question>[^"]*)", the filing gives no figure: (?P<said>.*)', re.S
+)
+ABOUT = re.compile(r"Of (?P<term>.*?) the filing says: (?P<said>.*)", re.DOTALL)
+QUOTE = re.compile(r"The filing says: (?P<said>.*)", re.DOTALL)
+
+_PROSE = re.compile(
+    r"^\W*(?:why|describe|explain|who|whom|where|list|name|summari[sz]e)\b"
+    r"|\b(?:risks?|factors?|reasons?|policy|policies|purpose|method|approach)\b",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(
+    r"\bhow (?:much|many|large|big|high)\b|\bwhat (?:\w+ )?(?:percent|percentage|amount|number)\b",
+    re.IGNORECASE,
+)
+_STATES = re.compile(
+    r"(?:\b(?:was|were|is|are|be|of|by|to|at|total\w*|reach\w*|exceed\w*|increas\w*|decreas\w*|rose|f[ea]ll"
+    r"|grew|declin\w*|recorded|reported|had|spent|paid|approximately|about|over|nearly)\s*[($-]*$)"
+    r"|^\W*$|:\s*$",
+    re.IGNORECASE,
+)
+LONG = 30
+"""Words of a sentence that is there for more than its figure."""
+
+
+def asks_figure(question: str) -> bool:
+    """Whether nothing but a figure answers the question."""
+    return bool(_FIGURE.search(question)) and not re.match(r"\W*why\b", question, re.IGNORECASE)
+
+
+def _is_figure(question: str, sentence: str) -> bool:
+    """Whether a sentence is there for its figures: a figure was asked for, or it is short and
+    says little else. Otherwise it is judged as prose, figures included."""
+    figures = quantities(sentence)
+    if not figures or _PROSE.search(question):
+        return bool(figures) and asks_figure(question)
+    if asks_figure(question):
+        return True
+    short = len(sentence.split()) <= LONG
+    return short and any(_STATES.search(sentence[: figure.start]) for figure in figures)
+
+
+def statements(question: str, answer: str) -> list[str]:
+    """The statements of an answer, in its order; none for an empty one.
+
+    A refusal is one statement, the refusal itself.
+    """
+    plain = without_citations(answer)
+    said = sentences(plain) or [plain] * bool(plain)
+    if not said or is_refusal(plain):
+        return [_cut(" ".join(said))] * bool(said)
+    figured = [one for one in said if _is_figure(question, one)]
+    found = [line for one in figured for line in _of_figures(question, one)][:FIGURES]
+    if not found and asks_figure(question):
+        found = [f'Asked "{_quotable(question)}", the filing gives no figure: {_cut(said[0])}']
+    rest = " ".join(one for one in said if one not in figured)
+    return found + _of_prose(question, rest, with_terms=not figured)
+
+
+def _of_figures(question: str, sentence: str) -> list[str]:
+    asked_with = {figure.text for figure in quantities(question)}
+    shown = dict.fromkeys(figure.text for figure in quantities(sentence))
+    shown = [text for text in shown if text not in asked_with] or list(shown)
+    return [
+        f'Asked "{_quotable(question)}", the filing gives {text}: {_around(sentence, text)}'
+        for text in shown
+    ]
+
+
+def _of_prose(question: str, text: str, *, with_terms: bool) -> list[str]:
+    if not text:
+        return []
+    terms = _terms(question)[:PARTS] if with_terms else []
+    parts = [f"The filing says: {part}" for part in _segments(text, len(terms) or 1)]
+    return parts + [f"Of {term} the filing says: {_cut(text)}" for term in terms]
+
+
+def _terms(question: str) -> list[str]:
+    """The question's own words, those that tell most first."""
+    wanted = asked(question).words
+    printed: dict[str, str] = {}
+    for word in re.findall(r"[^\W\d_][\w&'\u2019-]*", question):
+        for stem in stem_tuple(word):
+            if stem in wanted:
+                printed.setdefault(stem, word)
+    ordered = sorted(printed, key=lambda stem: -rarity(stem))
+    return list(dict.fromkeys(printed[stem] for stem in ordered))
+
+
+def _segments(text: str, count: int) -> list[str]:
+    """The text in at most `count` parts of equal length, none shorter than five words."""
+    words = text.split()
+    count = max(1, min(count, len(words) // 5))
+    size = -(-len(words) // count)
+    return [_cut(" ".join(words[at : at + size])) for at in range(0, len(words), size)]
+
+
+def figure_in(sentence: str, text: str) -> Quantity | None:
+    """The figure of a sentence that is printed so."""
+    return next((found for found in quantities(sentence) if found.text == text), None)
+
+
+def _around(sentence: str, figure: str) -> str:
+    """The sentence, or where it is long the stretch about its figure."""
+    if len(sentence) <= LONGEST:
+        return sentence
+    at = sentence.find(figure)
+    start = max(0, min(at - LONGEST // 2, len(sentence) - LONGEST))
+    start = sentence.find(" ", start) + 1 if start else 0
+    return _cut(sentence[start:]) if start <= at else sentence[at : at + LONGEST]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0]
+
+
+def _quotable(question: str) -> str:
+    return _cut(" ".join(question.replace('"', "'").split()))

@@ -1,0 +1,149 @@
+"""A question or a claim goes in; the words that carry it come out, each with its weight."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from backend.local.rarity import is_filler, rarity
+from backend.quantities import Period, Quantity, periods, quantities
+from backend.terms import stems, synonyms
+
+Weights = Mapping[str, float]
+
+CITATION = re.compile(r"\s*\[\d{1,3}\]")
+_SIGN_ONLY = frozenset(
+    stems(
+        "increase increased decrease decreased change changed was were be million billion "
+        "thousand thousands millions USD dollars percent respectively compared period ended "
+        "end ending date figure table line item note much many"
+    )
+)
+_MONTHS = frozenset(
+    stems("january february march april may june july august september october november december")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question is about."""
+
+    words: Weights
+    variants: tuple[Weights, ...]
+    """The same with one phrase told in other words each time (synonyms of finance)."""
+    years: frozenset[int]
+    unit: str
+    """The unit it asks for; "" where any will do."""
+
+
+def without_citations(text: str) -> str:
+    """The text without its [n] markers."""
+    return CITATION.sub("", text).strip()
+
+
+def weigh(words: Iterable[str]) -> dict[str, float]:
+    """Each word once, with its rarity."""
+    return {word: rarity(word) for word in words}
+
+
+def total(weights: Weights) -> float:
+    """What all the words weigh together."""
+    return sum(weights.values())
+
+
+def share(weights: Weights, of: Iterable[str]) -> float:
+    """The share of the weight that stands in `of`; 0 where there is none."""
+    found = set(of)
+    whole = total(weights)
+    return sum(w for word, w in weights.items() if word in found) / whole if whole else 0.0
+
+
+@lru_cache(maxsize=16384)
+def label_words(text: str) -> frozenset[str]:
+    """The words of a claim, a row or a heading that say what a figure is: no figure, no period.
+
+    "Other" is one of them, though it is a stop word elsewhere: other assets are not assets.
+    """
+    rest = list(text)
+    for found in (*quantities(text), *periods(text)):
+        rest[found.start : found.end] = " " * (found.end - found.start)
+    said = [*stems("".join(rest)), *(["other"] if _OTHER.search(text) else [])]
+    return frozenset(stem for stem in said if not stem[0].isdigit() and not _is_dull(stem))
+
+
+_OTHER = re.compile(r"\bother\b", re.IGNORECASE)
+
+
+def _is_dull(stem: str) -> bool:
+    return is_filler(stem) or stem in _SIGN_ONLY or stem in _MONTHS
+
+
+@lru_cache(maxsize=1024)
+def asked(question: str) -> Asked:
+    """What a question is about: its words, how else they are printed, its years and its unit."""
+    words = label_words(question) - _owners(question)
+    years = frozenset(period.year for period in periods(question))
+    return Asked(weigh(words), _variants(question, words), years, _unit_asked(question))
+
+
+def _variants(question: str, words: frozenset[str]) -> tuple[Weights, ...]:
+    found: dict[frozenset[str], None] = {}
+    for key, phrases in synonyms(question):
+        rest = words - set(key)
+        for phrase in phrases:
+            found[rest | label_words(phrase)] = None
+    found.pop(words, None)
+    return tuple(weigh(variant) for variant in found if variant)
+
+
+_OWNER = re.compile(
+    r"\b([A-Z][\w&.-]*(?:\s+[A-Z][\w&.-]*){0,3})['\u2019]s?\s"
+    r"|\b(?:did|does|do|has|have|had|is|was|are|can|could|will|would|must|should|of|by|for|from|at)\s+"
+    r"([A-Z][\w&.-]+)(?=[?,.]|\s+[a-z(])"
+)
+
+
+def _owners(question: str) -> frozenset[str]:
+    """Stems of the company that a question is about ("Uber's revenue", "did Uber pay"): filings
+    call themselves "we", so its name tells nothing."""
+    first = question.split(" ", 1)[0]
+    names = (name.removeprefix(f"{first} ") for pair in _OWNER.findall(question) for name in pair)
+    return frozenset(stem for name in names if not synonyms(name) for stem in stems(name))
+
+
+_UNITS = (
+    ("USD per share", r"\bper (?:\w+ ){0,2}share\b|\beps\b"),
+    (
+        "percent",
+        r"%|\bper\s?cent(?:age)?s?\b|\b(?:tax|interest|discount|growth) rate\b"
+        r"|\bmargin\b(?! dollar)",
+    ),
+    (
+        "shares",
+        r"\b(?:how many|number of) (?:\w+ ){0,3}shares\b|\bshares (?:were |are )?outstanding\b",
+    ),
+    ("USD", r"(?<!by )\bhow much\b|\bdollar|\$|\bcost of\b|\bin (?:millions|thousands|billions)\b"),
+)
+
+
+def _unit_asked(question: str) -> str:
+    lowered = question.lower()
+    return next((unit for unit, pattern in _UNITS if re.search(pattern, lowered)), "")
+
+
+def period_of(text: str, figure: Quantity) -> Period | None:
+    """The period that a figure is stated for: its place in a list of as many periods, else the
+    nearest one, the next before the last."""
+    named = periods(text)
+    if len(named) < 2:
+        return named[0] if named else None
+    starts = [other.start for other in quantities(text)]
+    if len(starts) == len(named) and figure.start in starts:
+        return named[starts.index(figure.start)]
+    return min(named, key=lambda period: _distance(period, figure))
+
+
+def _distance(period: Period, figure: Quantity) -> int:
+    """Letters between a figure and a period; a period before it counts as a few words farther."""
+    before = period.end <= figure.start
+    return figure.start - period.end + 12 if before else period.start - figure.end
