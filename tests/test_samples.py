@@ -388,12 +388,12 @@ def test_every_page_a_figure_names_holds_one_of_its_facts(
     assert empty == []
 
 
-def test_every_figure_answer_states_the_figure_asked_for(questions: list[dict[str, Any]]) -> None:
+def test_every_gold_answer_states_its_facts(questions: list[dict[str, Any]]) -> None:
     silent = [
-        question["id"]
+        (question["id"], fact)
         for question in questions
-        if question["kind"] in ("figure", "change")
-        and not all(fact.strip("()") in question["answer"] for fact in question["facts"])
+        for fact in question["facts"]
+        if fact.strip("()").lower() not in question["answer"].lower()
     ]
 
     assert silent == []

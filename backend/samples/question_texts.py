@@ -50,7 +50,7 @@ POLICIES = (
         "How often is goodwill tested for impairment?",
         "Goodwill is tested yearly, on the first day of the eleventh fiscal month, and when events "
         "suggest that a reporting unit's fair value may be below its carrying amount.",
-        ("yearly", "first day of our eleventh fiscal month"),
+        ("yearly", "eleventh fiscal month"),
     ),
     Say(
         "What useful lives are used for acquired developed technology?",
@@ -60,7 +60,8 @@ POLICIES = (
     Say(
         "How does Calderwick account for forfeitures of stock awards?",
         "Forfeitures are accounted for when they occur.",
-        ("forfeitures when they occur",),
+        ("when they occur",),
+        "We account for forfeitures",
     ),
     Say(
         "Which investments count as cash equivalents?",
@@ -76,7 +77,7 @@ POLICIES = (
         "What is the accounting policy for research and development costs?",
         "Research and development is expensed as incurred, and government grants reduce the "
         "expense.",
-        ("expensed as incurred", "reduction of the expense"),
+        ("expensed as incurred",),
         "Government grants",
     ),
     Say(
@@ -162,7 +163,7 @@ RISKS = (
         "Why are sales in China a risk for Calderwick?",
         "Revenue there declined for the second year because state-owned customers are told to "
         "prefer domestic makers, who sell at about two thirds of the price.",
-        ("domestic makers", "two thirds of our price"),
+        ("domestic makers", "two thirds"),
     ),
     Say(
         "What leverage covenant must Calderwick meet?",
@@ -326,7 +327,7 @@ UNANSWERABLE = (
     "What is the name of Calderwick's largest customer?",
     "How much did Calderwick spend on lobbying in fiscal 2025?",
     "What was Calderwick's net promoter score last year?",
-    "What is the monthly price of a Trellis subscription?",
+    "What discount does Calderwick give on Trellis subscriptions of three years?",
     "What was revenue from Japan in fiscal 2024?",
     "How much goodwill arose from the Lindqvist acquisition?",
     "What were total assets of the Lifecycle Services segment at June 28, 2025?",

@@ -51,6 +51,18 @@ def _earlier_change() -> Table:
     return replace(later, columns=(*year_columns()[1:], *change))
 
 
+def _regions() -> Table:
+    """In whole millions what Note 2 shows in thousands."""
+    lines = {**schedules.revenue_by_region, "Total revenue": figures.revenue}
+    table = _change_table("region change", lines, "Total revenue")
+    columns = (
+        *year_columns("whole", 2),
+        Column("$ Change", "whole", "change"),
+        Column("% Change", "percent", "change"),
+    )
+    return replace(table, columns=columns, unit="(in millions, rounded, except percentages)")
+
+
 def _margins() -> Table:
     line = figures.income_statement
     labels = (
@@ -158,6 +170,7 @@ def tables() -> dict[str, Table]:
             "Gross profit",
         ),
         _earlier_change(),
+        _regions(),
         _change_table("expense change", expenses, "Total operating expenses"),
         _change_table("other change", other),
         *(

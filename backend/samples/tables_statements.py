@@ -230,7 +230,7 @@ def _cover() -> list[Table]:
             "cover securities",
             (
                 Column("Trading symbol", "text"),
-                Column("Name of each exchange on which registered", "text"),
+                Column("Name of each exchange\non which registered", "text"),
             ),
             securities,
             stub="Title of each class",
