@@ -161,6 +161,8 @@ class Settings(BaseSettings):
     """Most tokens one answer may take. 0: not sent, the server decides."""
     passages: int = Field(default=8, ge=1, le=50)
     """Passages of evidence shown to the model."""
+    evidence_tokens: int = Field(default=6000, ge=500)
+    """Most tokens that the passages of one question may take, by a rough count."""
     max_pages: int = Field(default=2000, ge=1)
     """A PDF with more pages is refused."""
     page_timeout: float = Field(default=20.0, gt=0, le=3600, allow_inf_nan=False)

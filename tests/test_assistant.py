@@ -1,0 +1,551 @@
+"""The way of a question: from the reader to the log."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from backend.answers import REWRITING, messages_for
+from backend.assistant import LONGEST, Assistant
+from backend.errors import (
+    DataError,
+    ModelGone,
+    NotFound,
+    NotYours,
+    ProviderError,
+)
+from backend.records import (
+    Activation,
+    Candidate,
+    Example,
+    Filing,
+    Message,
+    Passage,
+    Role,
+    Turn,
+    Usage,
+)
+from backend.settings import Endpoint, Settings
+from backend.store import turns
+from backend.store.database import open_database, transaction
+
+INCOME = """\
+Consolidated Statements of Income (USD in millions)
+ | Year ended Jan 29, 2023 | Year ended Jan 30, 2022
+Revenue | $26,974 | $26,914
+Net income | $4,368 | $9,752"""
+QUESTION = "What was Acme's revenue in fiscal 2023?"
+PIECES = ["Revenue was ", "$26,974 million ", "in fiscal 2023 [1]."]
+
+
+def passage(**given: Any) -> Passage:
+    fields: dict[str, Any] = {
+        "filing": "f1",
+        "file": "acme.pdf",
+        "company": "Acme Corp",
+        "fiscal_year": 2023,
+        "page": 42,
+        "pages": (42,),
+        "section": "Item 8",
+        "kind": "table",
+        "text": INCOME,
+        "score": 1.0,
+        "chunk": 1,
+    }
+    return Passage.model_validate(fields | given)
+
+
+@dataclass
+class FakeModels:
+    """Says what it was given to say; hangs, breaks or stays silent where told to."""
+
+    pieces: Sequence[str] = field(default_factory=lambda: list(PIECES))
+    rewritten: str = "What was Acme's revenue in fiscal 2022?"
+    breaks: Exception | None = None  # after the last piece, instead of the usage
+    rewriting_breaks: Exception | None = None
+    hangs: bool = False  # after the last piece
+    whole: bool = True
+    price: float | None = 0.25
+    asked: list[tuple[Role, list[Message], str | None]] = field(
+        default_factory=list[tuple[Role, list[Message], str | None]]
+    )
+    closed: int = 0
+
+    def endpoint(self, role: Role) -> Endpoint:
+        return Endpoint(role, f"the-{role}", None, None)
+
+    async def stream(
+        self, role: Role, messages: Sequence[Message], *, model: str | None = None
+    ) -> AsyncGenerator[str | Usage, None]:
+        self.asked.append((role, [*messages], model))
+        try:
+            for piece in self.pieces:
+                yield piece
+            if self.hangs:
+                await asyncio.Event().wait()
+            if self.breaks is not None:
+                raise self.breaks
+            if self.whole:
+                yield Usage(prompt_tokens=100, completion_tokens=10)
+        finally:
+            self.closed += 1
+
+    async def complete(
+        self, role: Role, messages: Sequence[Message], *, model: str | None = None
+    ) -> tuple[str, Usage]:
+        self.asked.append((role, [*messages], model))
+        if self.rewriting_breaks is not None:
+            raise self.rewriting_breaks
+        return self.rewritten, Usage(prompt_tokens=20, completion_tokens=5)
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        return self.price
+
+
+@dataclass
+class FakeIndex:
+    """Finds the same passages for every question, and remembers what it was asked."""
+
+    passages: list[Passage] = field(default_factory=lambda: [passage()])
+    breaks: Exception | None = None
+    asked: list[tuple[str, list[str], str | None, int]] = field(
+        default_factory=list[tuple[str, list[str], str | None, int]]
+    )
+
+    async def search(
+        self, question: str, *, filings: Sequence[Filing], filing: str | None = None, limit: int = 8
+    ) -> list[Passage]:
+        self.asked.append((question, [one.id for one in filings], filing, limit))
+        if self.breaks is not None:
+            raise self.breaks
+        return self.passages
+
+
+@dataclass
+class House:
+    engine: Engine
+    models: FakeModels
+    index: FakeIndex
+    assistant: Assistant
+
+    def logged(self) -> list[Turn]:
+        with transaction(self.engine) as session:
+            return turns.turns_of_thread(session, "t1")
+
+    def examples(self) -> list[tuple[Example, Turn | None]]:
+        with transaction(self.engine) as session:
+            return turns.examples(session)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    engine = open_database(f"sqlite:///{tmp_path / 'tenk.sqlite3'}")
+    with transaction(engine) as session:
+        session.add(
+            Filing(
+                id="f1", sha256="s", file="acme.pdf", company="A", pages=9, chunks=1, seconds=0.1
+            )
+        )
+    models, index = FakeModels(), FakeIndex()
+    settings = Settings(_env_file=None)  # pyright: ignore[reportCallIssue]
+    yield House(engine, models, index, Assistant(engine, models, index, settings))
+    engine.dispose()
+
+
+async def nowhere(_piece: str) -> None:
+    """Takes a piece of an answer and lets it go."""
+
+
+# -- a whole answer
+
+
+async def test_an_answer_is_logged_whole_with_what_the_model_saw_and_cost(house: House) -> None:
+    turn = await house.assistant.ask(QUESTION, thread="t1", person="ann", step="s1")
+
+    [row] = house.logged()
+    assert row.id == turn.id
+    assert row.answer == "Revenue was $26,974 million in fiscal 2023 [1]."
+    assert row.messages == [m.model_dump() for m in messages_for(QUESTION, [passage()])]
+    assert [m.model_dump() for m in house.models.asked[0][1]] == row.messages
+    assert (row.model, row.role, row.state, row.person, row.step) == (
+        "the-teacher",
+        "teacher",
+        "whole",
+        "ann",
+        "s1",
+    )
+    assert (row.prompt_tokens, row.completion_tokens, row.cost_usd) == (100, 10, 0.25)
+    assert row.citations[0]["page"] == 42
+    assert row.citations[0]["quote"] == "Revenue | $26,974 | $26,914"
+    assert row.figures == [{"text": "$26,974 million", "found": True}]
+    assert row.seconds > 0
+
+
+async def test_a_whole_answer_of_the_teacher_becomes_an_example(house: House) -> None:
+    turn = await house.assistant.ask(QUESTION, thread="t1")
+
+    [(example, _)] = house.examples()
+    assert (example.turn, example.question, example.answer) == (turn.id, QUESTION, turn.answer)
+
+
+async def test_the_pieces_reach_the_reader_as_they_come(house: House) -> None:
+    pieces: list[str] = []
+
+    async def show(piece: str) -> None:
+        pieces.append(piece)
+
+    await house.assistant.ask(QUESTION, thread="t1", on_token=show)
+
+    assert pieces == PIECES
+
+
+async def test_a_figure_that_the_evidence_does_not_hold_is_marked_in_answer_and_log(
+    house: House,
+) -> None:
+    house.models.pieces = ["Revenue was $26,914 million in fiscal 2023 [1]."]
+
+    turn = await house.assistant.ask(QUESTION, thread="t1")
+
+    assert "⚠ $26,914 million (not in the cited evidence)" in turn.answer
+    assert turn.figures == [{"text": "$26,914 million", "found": False}]
+
+
+async def test_a_refusal_is_logged_as_one_and_repeats_figures_of_the_question_unmarked(
+    house: House,
+) -> None:
+    house.models.pieces = ["The evidence does not say."]
+
+    turn = await house.assistant.ask("Did Acme sell boats for $9 million?", thread="t1")
+
+    assert turn.refused
+    assert 'Looked for "Did Acme sell boats for $9 million?"' in turn.answer
+    assert "⚠" not in turn.answer
+    assert len(house.examples()) == 1  # the rules drop it; a person can overrule them
+
+
+async def test_a_cost_is_unknown_where_one_of_the_calls_has_no_price(house: House) -> None:
+    house.models.price = None
+
+    turn = await house.assistant.ask(QUESTION, thread="t1")
+
+    assert turn.cost_usd is None
+
+
+async def test_what_names_the_reader_is_neither_sent_nor_stored(house: House) -> None:
+    turn = await house.assistant.ask("I am a@b.example; what was revenue?", thread="t1")
+
+    assert turn.question == "I am [e-mail]; what was revenue?"
+    assert "a@b.example" not in str(house.models.asked) + str(house.index.asked)
+
+
+async def test_evidence_beyond_the_budget_is_neither_sent_nor_logged(house: House) -> None:
+    house.index.passages = [passage(), passage(text="word " * 9000), passage(text="Short one.")]
+
+    turn = await house.assistant.ask(QUESTION, thread="t1")
+
+    assert [one["text"] for one in turn.evidence] == [INCOME, "Short one."]
+    assert "word word" not in turn.messages[1]["content"]
+
+
+# -- follow-ups
+
+
+async def test_a_first_question_is_asked_as_it_is(house: House) -> None:
+    await house.assistant.ask(QUESTION, thread="t1")
+
+    assert len(house.models.asked) == 1
+    assert house.index.asked == [(QUESTION, ["f1"], None, 8)]
+
+
+async def test_a_follow_up_is_understood_from_the_conversation(house: House) -> None:
+    await house.assistant.ask(QUESTION, thread="t1")
+
+    turn = await house.assistant.ask("and the year before?", thread="t1")
+
+    role, sent, _ = house.models.asked[1]
+    assert (role, sent[0].content) == (Role.TEACHER, REWRITING)
+    assert f"Reader: {QUESTION}\nAnswer: Revenue was $26,974 million" in sent[1].content
+    assert (turn.question, turn.standalone) == ("and the year before?", house.models.rewritten)
+    assert house.index.asked[-1][0] == house.models.rewritten
+    assert f"Question: {house.models.rewritten}" in turn.messages[1]["content"]
+    assert (turn.prompt_tokens, turn.completion_tokens, turn.cost_usd) == (120, 15, 0.5)
+
+
+async def test_another_conversation_lends_nothing(house: House) -> None:
+    await house.assistant.ask(QUESTION, thread="t1")
+
+    await house.assistant.ask(QUESTION, thread="t2")
+
+    assert len(house.models.asked) == 2
+
+
+async def test_a_failed_rewriting_is_a_failed_question(house: House) -> None:
+    await house.assistant.ask(QUESTION, thread="t1")
+    house.models.rewriting_breaks = ProviderError("The teacher is away.")
+
+    with pytest.raises(ProviderError, match="away"):
+        await house.assistant.ask("and the year before?", thread="t1")
+
+    assert [turn.state for turn in house.logged()] == ["whole", "failed"]
+    assert len(house.examples()) == 1
+
+
+async def test_a_question_in_another_persons_thread_is_refused_and_not_logged(house: House) -> None:
+    await house.assistant.ask(QUESTION, thread="t1", person="ann")
+
+    with pytest.raises(NotYours):
+        await house.assistant.ask("and the year before?", thread="t1", person="bob")
+
+    assert len(house.logged()) == 1
+    assert len(house.models.asked) == 1
+
+
+# -- who answers
+
+
+def activate(engine: Engine, *names: str) -> None:
+    with transaction(engine) as session:
+        for name in names:
+            candidate = Candidate(model=name, role="student")
+            session.add(candidate)
+            session.flush()
+            assert candidate.id is not None
+            session.add(Activation(candidate=candidate.id, by="ann"))
+            session.flush()
+
+
+@pytest.mark.parametrize(
+    ("named", "model", "role"),
+    [
+        ("active", "new", Role.STUDENT),
+        ("teacher", "the-teacher", Role.TEACHER),
+        ("student", "the-student", Role.STUDENT),
+        ("old", "old", Role.STUDENT),
+        ("the-teacher", "the-teacher", Role.TEACHER),
+        ("somebody-elses", "somebody-elses", Role.STUDENT),
+    ],
+)
+async def test_the_model_asked_for_answers(
+    house: House, named: str, model: str, role: Role
+) -> None:
+    activate(house.engine, "old", "new")
+
+    turn = await house.assistant.ask(QUESTION, thread="t1", model=named)
+
+    assert [(asked, name) for asked, _, name in house.models.asked] == [(role, model)]
+    assert (turn.model, turn.role) == (model, role)
+    assert len(house.examples()) == (role is Role.TEACHER)
+
+
+async def test_a_swap_is_seen_by_the_next_question(house: House) -> None:
+    before = await house.assistant.ask(QUESTION, thread="t1")
+    activate(house.engine, "new")
+
+    after = await house.assistant.ask(QUESTION, thread="t2")
+
+    assert (before.model, after.model) == ("the-teacher", "new")
+
+
+# -- calls that do not end well
+
+
+async def test_a_call_that_breaks_is_logged_as_failed_and_never_an_example(house: House) -> None:
+    house.models.breaks = ModelGone("The model was shut down. Set TENK_TEACHER_MODEL.")
+
+    with pytest.raises(ModelGone):
+        await house.assistant.ask(QUESTION, thread="t1")
+
+    [row] = house.logged()
+    assert (row.state, row.error) == ("failed", str(house.models.breaks))
+    assert row.answer == "".join(PIECES)
+    assert house.examples() == []
+    assert house.models.closed == 1
+
+
+@pytest.mark.parametrize(("pieces", "whole"), [([], True), (["  \n"], True), (PIECES, False)])
+async def test_an_answer_that_is_empty_or_cut_is_a_failure(
+    house: House, pieces: list[str], whole: bool
+) -> None:
+    house.models.pieces, house.models.whole = pieces, whole
+
+    with pytest.raises(ProviderError, match="without a whole answer"):
+        await house.assistant.ask(QUESTION, thread="t1")
+
+    assert [turn.state for turn in house.logged()] == ["failed"]
+    assert house.examples() == []
+
+
+async def test_a_stopped_answer_is_logged_as_stopped_and_its_connection_closed(
+    house: House,
+) -> None:
+    house.models.hangs = True
+    shown = asyncio.Event()
+
+    async def show(piece: str) -> None:
+        if piece == PIECES[-1]:
+            shown.set()
+
+    asking = asyncio.create_task(house.assistant.ask(QUESTION, thread="t1", on_token=show))
+    async with asyncio.timeout(5):
+        await shown.wait()
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    [row] = house.logged()
+    assert (row.state, row.answer) == ("stopped", "".join(PIECES))
+    assert house.examples() == []
+    assert house.models.closed == 1
+
+
+async def test_stopping_while_a_piece_is_shown_closes_the_connection_too(house: House) -> None:
+    reached = asyncio.Event()
+
+    async def stuck(_piece: str) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    asking = asyncio.create_task(house.assistant.ask(QUESTION, thread="t1", on_token=stuck))
+    async with asyncio.timeout(5):
+        await reached.wait()
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert house.models.closed == 1
+    assert [turn.state for turn in house.logged()] == ["stopped"]
+
+
+async def test_a_search_that_fails_is_logged_as_failed(house: House) -> None:
+    house.index.breaks = ProviderError("The embedder is away.")
+
+    with pytest.raises(ProviderError, match="embedder"):
+        await house.assistant.ask(QUESTION, thread="t1")
+
+    assert [(turn.state, turn.error) for turn in house.logged()] == [
+        ("failed", "The embedder is away.")
+    ]
+
+
+async def test_a_conversation_goes_on_after_a_failure(house: House) -> None:
+    house.models.breaks = ProviderError("busy")
+    with pytest.raises(ProviderError):
+        await house.assistant.ask(QUESTION, thread="t1")
+    house.models.breaks = None
+
+    turn = await house.assistant.ask(QUESTION, thread="t1")
+
+    assert turn.state == "whole"
+    assert len(house.models.asked) == 2  # a failed turn is no history to understand from
+
+
+# -- nothing to ask
+
+
+async def test_with_no_filing_a_question_says_to_ingest_one(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+    models = FakeModels()
+    assistant = Assistant(engine, models, FakeIndex(), Settings())
+
+    with pytest.raises(DataError, match="tenk ingest"):
+        await assistant.ask(QUESTION, thread="t1")
+
+    engine.dispose()
+    assert models.asked == []
+
+
+async def test_a_question_about_nothing_in_the_filings_is_not_sent_to_a_model(house: House) -> None:
+    house.index.passages = []
+
+    with pytest.raises(DataError, match="no passage"):
+        await house.assistant.ask(QUESTION, thread="t1")
+
+    assert (house.models.asked, house.logged()) == ([], [])
+
+
+async def test_a_filing_that_is_not_there_is_said(house: House) -> None:
+    with pytest.raises(NotFound, match="tenk filings"):
+        await house.assistant.ask(QUESTION, thread="t1", filing="nope")
+
+
+@pytest.mark.parametrize("question", ["", "  \n ", "x" * (LONGEST + 1)])
+async def test_an_empty_or_endless_question_is_refused(house: House, question: str) -> None:
+    with pytest.raises(DataError, match="Expected a question"):
+        await house.assistant.ask(question, thread="t1")
+
+    assert house.logged() == []
+
+
+# -- ratings
+
+
+async def test_a_thumbs_down_drops_the_example_there_and_then(house: House) -> None:
+    turn = await house.assistant.ask(QUESTION, thread="t1", person="ann")
+    assert turn.id is not None
+
+    rated = house.assistant.rate(turn.id, -1, comment="wrong; a@b.example", person="ann")
+
+    assert rated.example is not None
+    assert (rated.example.state, rated.example.reason) == (
+        "dropped",
+        "a reader gave it a thumbs-down: wrong; [e-mail]",
+    )
+    [row] = house.logged()
+    assert (row.rating, row.comment) == (-1, "wrong; [e-mail]")
+
+
+async def test_a_rating_taken_back_restores_the_example(house: House) -> None:
+    turn = await house.assistant.ask(QUESTION, thread="t1")
+    assert turn.id is not None
+    house.assistant.rate(turn.id, -1)
+
+    rated = house.assistant.rate(turn.id, None)
+
+    assert rated.example is not None
+    assert rated.example.state == "kept"
+
+
+async def test_a_rating_by_another_person_changes_nothing(house: House) -> None:
+    turn = await house.assistant.ask(QUESTION, thread="t1", person="ann")
+    assert turn.id is not None
+
+    with pytest.raises(NotYours):
+        house.assistant.rate(turn.id, -1, comment="forged", person="bob")
+
+    [row] = house.logged()
+    assert (row.rating, row.comment) == (None, "")
+
+
+async def test_a_students_turn_can_be_rated_and_has_no_example(house: House) -> None:
+    turn = await house.assistant.ask(QUESTION, thread="t1", model="student")
+    assert turn.id is not None
+
+    rated = house.assistant.rate(turn.id, 1)
+
+    assert (rated.turn.rating, rated.example) == (1, None)
+
+
+def test_a_rating_of_a_turn_that_is_not_there_is_said(house: House) -> None:
+    with pytest.raises(NotFound):
+        house.assistant.rate(99, 1)
+
+
+# -- speed
+
+
+async def test_all_but_the_model_takes_a_few_milliseconds_of_work(house: House) -> None:
+    rows = "\n".join(f"Row {n} of it | {n},{100 + n} | {n},{200 + n}" for n in range(1, 40))
+    house.index.passages = [passage(text=f"{INCOME}\n{rows}", chunk=n) for n in range(8)]
+    spent: list[float] = []
+
+    for n in range(40):
+        started = time.process_time()
+        await house.assistant.ask(QUESTION, thread=f"t{n}", on_token=nowhere)
+        spent.append(time.process_time() - started)
+
+    assert sorted(spent)[37] < 0.05
