@@ -60,7 +60,6 @@ def stems(text: str) -> list[str]:
     return list(stem_tuple(text))
 
 
-_MAX_PHRASES = 42
 
 
 def _parse(line: str) -> tuple[list[str], list[str]]:
@@ -87,26 +86,26 @@ def _triggers() -> dict[tuple[str, ...], list[str]]:
 
 
 @lru_cache(maxsize=4096)
-def expand_tuple(question: str) -> tuple[str, ...]:
-    """As `expand`, cached and immutable."""
+def synonyms(question: str) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """What of a question has synonyms: stems of the phrase asked, and other phrases for it."""
     asked = stem_tuple(re.sub(r"\b([ar])/([rp])\b", r"\1\2", question, flags=re.IGNORECASE))
     table = _triggers()
-    extra: dict[str, None] = {}
+    found: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     start = 0
     while start < len(asked):
         for length in range(min(7, len(asked) - start), 0, -1):  # the longest phrase alone counts
             key = asked[start : start + length]
             if key in table:
-                extra |= dict.fromkeys(p for p in table[key] if stem_tuple(p) != key)
+                found.append((key, tuple(p for p in table[key] if stem_tuple(p) != key)))
                 start += length - 1
                 break
         start += 1
-    return tuple(extra)[:_MAX_PHRASES]
+    return tuple(found)
 
 
 def expand(question: str) -> list[str]:
     """Other phrases a filing may use for what is asked: "capex" -> "purchases of property ..."."""
-    return list(expand_tuple(question))
+    return list(dict.fromkeys(p for _, phrases in synonyms(question) for p in phrases))
 
 
 _STATEMENTS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(

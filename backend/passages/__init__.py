@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from backend.passages.prose import sentence_tuple, sentences
 from backend.passages.refusals import is_refusal
-from backend.passages.running import running_cells
+from backend.passages.running import prose_of, running_cells
 from backend.passages.tables import Cell, is_table, table_cells
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "cells",
     "is_refusal",
     "is_table",
+    "prose_of",
     "sentence_tuple",
     "sentences",
 ]

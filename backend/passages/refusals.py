@@ -30,7 +30,7 @@ _REFUSALS = tuple(
         r"\b(?:is|are|was|were) (?:provided|given|available|found|included)\b",
         r"\b(?:i|we)(?:['\u2019]m| am| are)?\s(?:(?:sorry|apologi[sz]e)\b|(?:can(?:not|['\u2019]t)"
         r"|could(?: not|n['\u2019]t)|unable to|do(?: not|n['\u2019]t))\s+(?:\w+ly\s+)?(?:find"
-        r"|answer|determine|know|have (?:the|any|enough|access)|provide|locate|tell|calculate"
+        r"|answer|determine|know|have (?:the|any|enough|access|real-time)|provide|locate|tell|calculate"
         r"|compute|assist))",
         r"\b(?:unable|impossible|not possible|not able) to (?:\w+ly\s+)?(?:find|answer|determine"
         r"|provide|say|tell|calculate|compute|ascertain|locate|conclude)",
@@ -48,5 +48,6 @@ def is_refusal(answer: str) -> bool:
     figure: an answer that says something and then names a gap is no refusal.
     """
     said = sentences(answer.strip()) or [answer]
-    opening = 1 if re.search(r"\[\d+\]", answer) or quantities(answer) else len(said)
+    tells = any(found.unit or abs(found.value) >= 1000 for found in quantities(answer))
+    opening = 1 if tells or re.search(r"\[\d+\]", answer) else len(said)
     return any(pattern.search(part) for part in said[:opening] for pattern in _REFUSALS)

@@ -130,3 +130,13 @@ def _take_heading(
     last = heading[-1]
     inner = last if not periods(last) and last not in titles else ""
     return table_of(caption), named, inner
+
+
+def prose_of(text: str) -> str:
+    """Page text without the lines that are rows of a table or stand alone as a number."""
+    kept: list[str] = []
+    for line in text.splitlines():
+        label, values = _scan(line.strip())
+        row = len(values) > 1 and len(line) < 240 or (values and len(label.split()) < 5)
+        kept.append("" if row else line)
+    return "\n".join(kept)

@@ -1,0 +1,185 @@
+"""A question in, what it looks for out: words, synonyms, periods, kind, unit, line item."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from backend.quantities import Period, periods
+from backend.terms import stem_tuple, stems, synonyms
+
+FILLER = frozenset(
+    stems(
+        "company corporation amount amounts value values figure reported report reports recorded"
+        " million millions billion thousand thousands dollars usd fiscal year years ended end fy cy"
+        " quarter period date december january february march april june july august september"
+        " october november annual filing 10-k according based give much many number state describe"
+        " list provide explain does did discuss mention mentioned specific described outlined text"
+    )
+)
+_PROSE = re.compile(
+    r"^\W*(?:why|who|where|describe|explain|list|name|discuss|does|do|did|is|are|was|were|has|have"
+    r"|can|could|will|should|in what way|what (?:kind|kinds|type|types|factors?|risks?|steps"
+    r"|measures|methods?|policy|policies|reasons?|caused|drove|products?|services?|competit\w+"
+    r"|strateg\w+|events?|actions?|challenges?|impact|effects?|happen\w*|could|may|might|would"
+    r"|does|do|did|are some|are the (?:main|key|primary|principal))"
+    r"|which|when|how (?:does|do|is|are|might|may|could|can|would|has|have|was|were|did))\b"
+    r"|\b(?:policy|policies|accounting treatment|recogni[sz]e[sd]?|purpose|method|criteria)\b",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(
+    r"\bhow (?:much|many|large|big|high|low)\b|\bwhat (?:was|were|is|are) (?:the |its |their )?"
+    r"(?:total|amount|value|number|balance|percentage|net|gross|aggregate|average|rate)\b"
+    r"|\bwhat (?:amount|percentage|percent|number|portion|share)\b|\b(?:total|net|amount of"
+    r"|number of|percentage of|balance of|value of)\b|\bin (?:millions|thousands|billions)\b"
+    r"|\bper share\b|\beps\b",
+    re.IGNORECASE,
+)
+_WHAT_WAS = re.compile(
+    r"\bwhat (?:was|were|is|are)\b|\bgive (?:me )?the\b|\b(?:state|report|find)\b", re.IGNORECASE
+)
+_PERCENT = re.compile(
+    r"%|\bper\s?cent(?:age)?\b|\b(?:effective |statutory |tax |interest |discount |growth )rates?\b"
+    r"|\bmargin\b|\bproportion\b|\bas a share of\b",
+    re.IGNORECASE,
+)
+_PER_SHARE = re.compile(r"\bper (?:\w+ )?share\b|\beps\b|\bdps\b", re.IGNORECASE)
+_SHARES = re.compile(
+    r"\b(?:how many|number of)\b.{0,40}\bshares\b|\bshares (?:outstanding|used|issued)\b"
+    r"|\bshare count\b|\bweighted.average\b.{0,30}\bshares\b",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(
+    r"\bhow many\b|\bnumber of\b|\bheadcount\b|\bemployees\b(?=\s+(?:did|does|at|were))",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(
+    r"\b(?:grow|grew|growth|increase[sd]?|decrease[sd]?|decline[sd]?|change[sd]?|drop(?:ped)?"
+    r"|fell|fall|rose|rise|improve[sd]?|difference|compare[sd]?|yoy|year.over.year)\b",
+    re.IGNORECASE,
+)
+_WHY = re.compile(
+    r"\bwhy\b|\breasons?\b|\bcaused?\b|\bdrove\b|\bdrivers?\b|\bdriven\b|\bdue to\b|\bexplain\b"
+    r"|\battribut",
+    re.IGNORECASE,
+)
+_MANY = re.compile(
+    r"\b(?:list|factors|risks|products|services|types|kinds|components|reasons|competitors|segments"
+    r"|examples|measures|steps|challenges|strategies|policies|principal|main|key|describe|discuss"
+    r"|how (?:does|do|could|might|may|can)|what are)\b|^\W*(?:why|name)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question taken apart. Terms are stems without filler, periods and the company's name."""
+
+    text: str
+    terms: tuple[str, ...]
+    every: frozenset[str]  # all stems, as counting words sees them
+    phrases: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
+    periods: tuple[Period, ...]
+    years: frozenset[int]
+    figure: float  # 0 to 1: how plainly it asks for a figure
+    unit: str  # "percent", "USD per share", "shares", "count" or "" where it does not tell
+    change: bool
+    why: bool
+    many: bool  # asks for a list, a policy, risks: more than one sentence may answer
+    total: bool
+
+
+def _figure(text: str, when: bool) -> float:
+    if re.search(r"\bhow (?:much|many|large|high)\b", text, re.IGNORECASE):
+        return 1.0
+    if _PROSE.search(text):
+        return 0.15 if _FIGURE.search(text) and when else 0.0
+    strong, mild = bool(_FIGURE.search(text)), bool(_WHAT_WAS.search(text))
+    return min(1.0, 0.5 * strong + 0.3 * mild + 0.5 * when)
+
+
+def _unit(text: str) -> str:
+    for unit, pattern in (
+        ("USD per share", _PER_SHARE),
+        ("percent", _PERCENT),
+        ("shares", _SHARES),
+        ("count", _COUNT),
+    ):
+        if pattern.search(text):
+            return unit
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def asked(text: str, companies: frozenset[str] = frozenset()) -> Asked:
+    """Take a question apart; `companies` are the stems of names that say nothing here."""
+    named = tuple(periods(text))
+    years = {period.year for period in named}
+    every = stem_tuple(text)
+    skip = FILLER | companies | {str(year) for year in years}
+    terms = tuple(
+        dict.fromkeys(term for term in every if term not in skip and not _is_day(term, named))
+    )
+    phrases = tuple(
+        (key, tuple(stem_tuple(phrase) for phrase in others))
+        for key, others in synonyms(text)
+        if others and not (set(key) <= companies)
+    )
+    return Asked(
+        text=text,
+        terms=terms,
+        every=frozenset(every),
+        phrases=phrases,
+        periods=named,
+        years=frozenset(years),
+        figure=_figure(text, bool(named)),
+        unit=_unit(text),
+        change=bool(_CHANGE.search(text)),
+        why=bool(_WHY.search(text)),
+        many=bool(_MANY.search(text)),
+        total=bool(re.search(r"\btotal\b|\boverall\b|\baltogether\b", text, re.IGNORECASE)),
+    )
+
+
+def _is_day(term: str, named: tuple[Period, ...]) -> bool:
+    return term.isdigit() and any(period.day == int(term) for period in named)
+
+
+# -- the line item, in the question's own words
+
+WHEN = (
+    r"(?:\s*,?\s*(?:\(?(?:in|for|during|as of|at|on|through|by|of)\s+)?"
+    r"(?:the\s+)?(?:end of\s+)?(?:the\s+)?"
+    r"(?:(?:fiscal\s+|financial\s+)?(?:years?|period|quarter|date)\s+"
+    r"(?:ended\s+|ending\s+|of\s+)?)?(?:{period})\)?)"
+)
+"""A period with the words that lead to it; fill in `period`, escaped."""
+_LEAD = re.compile(
+    r"^\W*(?:and\s+|so\s+|then\s+|but\s+)?(?:please\s+)?(?:(?:can|could) you\s+)?"
+    r"(?:(?:tell me|give me|give|state|show me|find|report|list|describe|explain|discuss)\s+)?"
+    r"(?:(?:what|which|how much|how many|how|why|when|where|who)\s+)?"
+    r"(?:(?:was|were|is|are|did|does|do|has|have|had|will|would|can|could)\s+)?"
+    r"(?:there\s+)?"
+    r"(?:(?:the\s+)?(?:company|filing)\s+(?:say|disclose|state|mention|describe)s?\s+"
+    r"(?:about|on|regarding)\s+)?(?:the\s+(?=\w))?(?:amount of\s+|value of\s+|number of\s+)?",
+    re.IGNORECASE,
+)
+
+
+def item_of(text: str, company: str = "") -> str:
+    """The thing a question asks about, as it words it: "What was capex in 2023?" -> "capex"."""
+    rest = text.strip().rstrip("?.! ")
+    for period in sorted(periods(rest), key=lambda p: -p.start):
+        pattern = WHEN.format(period=re.escape(period.text))
+        rest = re.sub(pattern, "", rest, count=1, flags=re.IGNORECASE)
+    rest = _LEAD.sub("", rest, count=1)
+    if company:
+        first = re.escape(company.split()[0].rstrip(","))
+        rest = re.sub(rf"\b{first}\w*(?:['\u2019]s?)?\s*", "", rest, flags=re.IGNORECASE)
+    rest = re.sub(
+        r"^(?:(?:the|our|their|its)\s+)?(?:company|corporation|firm)(?:['\u2019]s)?\s+",
+        "",
+        rest,
+        flags=re.IGNORECASE,
+    )
+    rest = re.sub(r"^(?:its|their|his|the|a|an)\s+", "", rest, flags=re.IGNORECASE)
+    return rest.strip(" ,;:?")

@@ -1,0 +1,164 @@
+"""Passages in, everything in them that could answer out: cells, sentences, and refusing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log
+
+from backend.local.reader.prompts import Shown
+from backend.passages import Cell, cell_tuple, is_table, prose_of, sentence_tuple
+from backend.quantities import periods, quantities
+from backend.terms import stem_tuple
+
+MAX_WORDS = 140
+"""A longer "sentence" is a list or a table that lost its lines; it is not quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table and its cells."""
+
+    label: frozenset[str]
+    around: frozenset[str]  # group, caption
+    cells: tuple[Cell, ...]
+    columns: tuple[frozenset[str], ...]  # words of each cell's heading, periods left out
+    opens: str  # first word of the label
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, or a row of a table that holds words."""
+
+    text: str
+    stems: tuple[str, ...]
+    words: frozenset[str]
+    years: frozenset[int]
+    units: frozenset[str]
+    figures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one passage's text holds."""
+
+    rows: tuple[Row, ...]
+    sentences: tuple[Sentence, ...]
+    counts: Counter[str]  # in how many rows and sentences each stem stands
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible answer. Exactly one of `cell` and `sentence` is set, or neither: refusing."""
+
+    passage: int
+    place: int  # index of its row or sentence in the passage
+    cell: Cell | None = None
+    sentence: Sentence | None = None
+    column: int = 0
+
+    @property
+    def refuses(self) -> bool:
+        """Whether this is the choice to say that the evidence does not tell."""
+        return self.cell is None and self.sentence is None
+
+
+_HEADING_FILLER = frozenset(
+    stem_tuple(
+        "year ended fiscal months twelve three nine six december january february march april may"
+        " june july august september october november as of at end the"
+    )
+)
+
+
+def _heading_words(cell: Cell) -> frozenset[str]:
+    words = stem_tuple(cell.column)
+    return frozenset(w for w in words if w not in _HEADING_FILLER and not w.isdigit())
+
+
+def _rows(text: str) -> tuple[Row, ...]:
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in cell_tuple(text):
+        groups.setdefault((cell.row, cell.group, cell.line), []).append(cell)
+    return tuple(
+        Row(
+            label=frozenset(stem_tuple(label)),
+            around=frozenset(stem_tuple(f"{group} {found[0].caption}")),
+            cells=tuple(found),
+            columns=tuple(_heading_words(cell) for cell in found),
+            opens=(label.split() or [""])[0].lower(),
+        )
+        for (label, group, _), found in groups.items()
+    )
+
+
+def _sentence(text: str) -> Sentence:
+    words = stem_tuple(text)
+    found = quantities(text)
+    return Sentence(
+        text=text,
+        stems=words,
+        words=frozenset(words),
+        years=frozenset(period.year for period in periods(text)),
+        units=frozenset(quantity.unit for quantity in found),
+        figures=len(found),
+    )
+
+
+def _worded_rows(text: str) -> list[str]:
+    """Rows of a table that hold words rather than figures: "Name | Age | Position"."""
+    told = {cell.line for cell in cell_tuple(text)}
+    found: list[str] = []
+    for line in text.splitlines()[1:]:
+        parts = [part.strip() for part in line.split("|")]
+        if len(parts) > 1 and parts[0] and any(parts[1:]) and " | ".join(parts) not in told:
+            found.append(f"{parts[0]}: {', '.join(part for part in parts[1:] if part)}")
+    return found
+
+
+@lru_cache(maxsize=4096)
+def parts_of(text: str) -> Parts:
+    """The rows and sentences of a passage; read once, since passages come again and again."""
+    rows = _rows(text)
+    told = _worded_rows(text) if is_table(text) else sentence_tuple(prose_of(text))
+    found = tuple(_sentence(line) for line in told if 2 < len(line.split()) <= MAX_WORDS)
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts.update(row.label)
+    for sentence in found:
+        counts.update(sentence.words)
+    return Parts(rows, found, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Passages with their parts, every candidate (refusing comes last), and words' weights."""
+
+    passages: tuple[Shown, ...]
+    parts: tuple[Parts, ...]
+    candidates: tuple[Candidate, ...]
+    counts: Counter[str]
+    size: int
+
+    def weight(self, term: str) -> float:
+        """Rarity of a stem within the evidence; at least .3."""
+        return max(0.3, log((self.size + 1.0) / (self.counts.get(term, 0) + 0.5)))
+
+
+def gather(passages: Sequence[Shown]) -> Evidence:
+    """Every candidate of the passages, in their order."""
+    parts = tuple(parts_of(passage.text) for passage in passages)
+    counts: Counter[str] = Counter()
+    found: list[Candidate] = []
+    for number, part in enumerate(parts):
+        counts.update(part.counts)
+        for place, row in enumerate(part.rows):
+            found += [
+                Candidate(number, place, cell=cell, column=at) for at, cell in enumerate(row.cells)
+            ]
+        found += [
+            Candidate(number, place, sentence=sentence)
+            for place, sentence in enumerate(part.sentences)
+        ]
+    size = sum(len(part.rows) + len(part.sentences) for part in parts)
+    return Evidence(tuple(passages), parts, (*found, Candidate(-1, -1)), counts, size)

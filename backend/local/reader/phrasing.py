@@ -1,0 +1,164 @@
+"""Chosen cells and sentences in, an answer's words out; alone knows how this reader speaks."""
+
+import re
+from collections.abc import Sequence
+
+from backend.local.reader.asking import Asked, item_of
+from backend.local.reader.prompts import Shown
+from backend.passages import Cell
+
+_SCALES = {1e3: "thousand", 1e6: "million", 1e9: "billion"}
+_SIGNS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3", "JPY": "\u00a5"}
+_GENERIC = re.compile(
+    r"(?:total|other|net|basic|diluted|basic and diluted|current|non-?current|gross|balance"
+    r"|beginning balance|ending balance|% of (?:net |total )?revenues?|domestic|foreign|low|high"
+    r"|federal|state|\d{4}|thereafter)(?:,? net)?",
+    re.IGNORECASE,
+)
+
+
+def cited(number: int) -> str:
+    """The marker of a passage, nothing where the prompt numbers none."""
+    return f" [{number}]" if number else ""
+
+
+def figure(cell: Cell) -> str:
+    """A cell's figure as printed, with its sign of currency, its scale and its unit."""
+    quantity = cell.quantity
+    printed = re.sub(r"\s+", "", quantity.text)
+    if not any(map(str.isdigit, printed)):
+        return f'nil (printed "{printed}")'
+    if quantity.unit == "percent":
+        return printed if "%" in printed else f"{printed}%"
+    scale = _SCALES.get(quantity.scale, "")
+    if quantity.unit == "shares":
+        return " ".join(filter(None, (printed, scale, "shares")))
+    currency = _SIGNS.get(quantity.unit.split(" ")[0], "")
+    if currency and not re.search(r"[$\u20ac\u00a3\u00a5]", printed):
+        printed = currency + printed
+    words = [printed, scale]
+    if quantity.unit.endswith("per share"):
+        words.append("per share")
+    return " ".join(filter(None, words))
+
+
+def label(cell: Cell) -> str:
+    """The line item, with the heading above it where its own words say too little."""
+    own = re.sub(r"(?:\s*\((?:\d{1,2}|[a-z])\))+\s*$", "", cell.row).strip(" :.")
+    if _GENERIC.fullmatch(own) and cell.group:
+        own = f"{own} ({cell.group.strip(' :')})"
+    if cell.period is None or not _only_period(cell.column):
+        heading = _without_period(cell.column)
+        if heading and heading.lower() not in own.lower():
+            own = f"{own} ({heading})"
+    return own[:1].upper() + own[1:]
+
+
+_PERIOD_WORDS = re.compile(
+    r"\b(?:(?:for|as|at|in|on|of|the|and)\b|(?:three|six|nine|twelve)\b|fiscal|years?|months?"
+    r"|quarters?|periods?|end(?:ed|ing)?|jan\w*|feb\w*|mar(?:ch)?|apr\w*|may|june?|july?|aug\w*"
+    r"|sep\w*|oct\w*|nov\w*|dec\w*|\d{1,4})\b\.?|[,;()]",
+    re.IGNORECASE,
+)
+
+
+def _only_period(heading: str) -> bool:
+    return not re.search(r"[A-Za-z%$]", _PERIOD_WORDS.sub(" ", heading))
+
+
+def _without_period(heading: str) -> str:
+    """A heading's words beside its period: "Carrying value, December 31, 2022" -> its first two."""
+    if _only_period(heading):
+        return ""
+    cut = re.sub(
+        r"(?:,?\s*(?:\b(?:for|as of|at)\s+)?(?:the\s+)?(?:fiscal\s+)?(?:years?|months?)?\s*"
+        r"(?:end(?:ed|ing)\s+)?)?"
+        r"(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d{0,2},?\s*)?"
+        r"\b(?:19|20)\d\d\b",
+        "",
+        heading,
+        flags=re.IGNORECASE,
+    )
+    return " ".join(cut.split()).strip(" ,;:-")
+
+
+def period(cell: Cell, shown: Shown) -> str:
+    """When a cell's figure holds, as a phrase: "for the year ended January 29, 2023"."""
+    if not cell.when:
+        return ""
+    when = cell.when
+    dated = bool(re.match(r"[A-Za-z]{3}", when)) and not re.match(r"fiscal|fy|year", when, re.I)
+    around = f"{cell.caption} {shown.section}".lower()
+    if not dated:
+        return f"for {when}"
+    months = re.search(r"\b(three|six|nine|twelve) months\b", cell.column, re.IGNORECASE)
+    if months and months[1].lower() != "twelve":
+        return f"for the {months[1].lower()} months ended {when}"
+    flows = re.search(r"statements? of (?!financial)|ended|cash flows?|results", around)
+    if "ended" in cell.column.lower() or flows and "balance sheet" not in around:
+        return f"for the year ended {when}"
+    return f"as of {when}"
+
+
+def statement(cell: Cell, shown: Shown) -> str:
+    """One sentence that states a cell: line item, figure, period, citation."""
+    words = [label(cell), "was", figure(cell), period(cell, shown)]
+    return f"{' '.join(filter(None, words))}{cited(shown.number)}."
+
+
+def several(cells: Sequence[Cell], shown: Shown) -> str:
+    """One sentence for the cells of one row, newest first as they come."""
+    told = [f"{figure(cell)} {period(cell, shown)}".strip() for cell in cells]
+    listed = f"{', '.join(told[:-1])} and {told[-1]}"
+    return f"{label(cells[0])} was {listed}{cited(shown.number)}."
+
+
+def change(new: Cell, old: Cell, shown: Shown) -> str:
+    """How a row changed between two cells: both figures, the difference and per cent."""
+    was, now = old.quantity, new.quantity
+    difference = now.value - was.value
+    if difference == 0:
+        moved = "did not change"
+    else:
+        moved = f"{'increased' if difference > 0 else 'decreased'} by {_difference(new, old)}"
+        if now.unit == "percent":
+            moved += " percentage points"
+        elif was.value > 0:
+            moved += f", or {abs(difference) / was.value * 100:.1f}%"
+    return (
+        f"{label(new)} {moved}, from {figure(old)} {period(old, shown)} to {figure(new)} "
+        f"{period(new, shown)}{cited(shown.number)}."
+    )
+
+
+def _difference(new: Cell, old: Cell) -> str:
+    decimals = max(len(cell.quantity.text.partition(".")[2].rstrip(")% ")) for cell in (new, old))
+    number = f"{abs(new.quantity.value - old.quantity.value):,.{decimals}f}"
+    if new.quantity.unit == "percent":
+        return number
+    currency = _SIGNS.get(new.quantity.unit.split(" ")[0], "")
+    scale = _SCALES.get(new.quantity.scale, "")
+    counted = "shares" if new.quantity.unit == "shares" else ""
+    return " ".join(filter(None, (currency + number, scale, counted)))
+
+
+def quoted(sentence: str, number: int) -> str:
+    """A sentence of the evidence, its marker before its full stop."""
+    if not number:
+        return sentence
+    ending = re.search(r"[.!?:;]?[\"'\u201d\u2019)]*$", sentence)
+    at = ending.start() if ending and ending[0][:1] in (".", "!", "?", ":", ";") else len(sentence)
+    return f"{sentence[:at]}{cited(number)}."
+
+
+def refusal(asked: Asked, passages: Sequence[Shown]) -> str:
+    """That the evidence does not hold it, and what was looked for where."""
+    company = passages[0].company if passages else ""
+    item = item_of(asked.text, company) or asked.text.rstrip("?. ")
+    wanted = ", ".join(dict.fromkeys([item, *(period.text for period in asked.periods)]))
+    if not passages:
+        return f"The evidence does not say: no passage was given. I looked for {wanted}."
+    sections = list(dict.fromkeys(shown.section for shown in passages if shown.section))[:3]
+    pages = list(dict.fromkeys(shown.page for shown in passages if shown.page))[:4]
+    where = "; ".join(sections) or (f"pages {', '.join(pages)}" if pages else "the passages given")
+    return f"The evidence does not say; I looked for {wanted} in {where}."
