@@ -140,7 +140,7 @@ def _fill_pronouns(question: str, earlier: str) -> str:
     def fill(match: re.Match[str]) -> str:
         if match["own"]:
             return f"{company}'s" if company else "the company's"
-        return f"{owner}{item}" if owner or not item else f"the {item}"
+        return f"{owner}{item}" if item else match[0]
 
     told = _PRONOUN.sub(fill, question, count=1)
     if not periods(told) and (named := periods(earlier)):
@@ -162,7 +162,7 @@ def _why(earlier: str) -> str:
 
 
 def _compare(last: str, earlier: str) -> str:
-    """The earlier item in two periods: "How did revenue change from fiscal 2022 to fiscal 2023?"."""
+    """The earlier item in two periods: "How did it change from fiscal 2022 to fiscal 2023?"."""
     first, other = periods(earlier), periods(_EARLIER.sub("", last))
     company, item = _company(earlier), _item(earlier)
     owned = f"{company}'s {item}" if company else item
@@ -175,6 +175,27 @@ def _compare(last: str, earlier: str) -> str:
     return f"How did {owned} change from fiscal {low} to fiscal {high}?"
 
 
+_REASON = re.compile(
+    r"\W*(?:and\s+|but\s+)?(?:why|how come|what (?:drove|caused|explains) (?:that|this|it))\W*",
+    re.IGNORECASE,
+)
+
+
+def _shorter(last: str, rest: str, earlier: str, answer: str) -> str | None:
+    """The earlier question, where the last one only moves its period or asks for the reason."""
+    if _REASON.fullmatch(last):
+        return _why(earlier)
+    if re.search(r"\bcompare[sd]?\b", last, re.IGNORECASE) and _PRONOUN.search(last):
+        return _compare(last, earlier)
+    for pattern, by in ((_EARLIER, -1), (_LATER, 1)):
+        remainder = pattern.sub(" ", rest)
+        if remainder != rest and not _has_own_content(_strip_question(remainder)):
+            return _shift(earlier, by, answer)
+    if periods(rest) and not _has_own_content(_strip_question(rest)):
+        return _with_period(earlier, _wanted_period(rest))
+    return None
+
+
 def rewrite(prompt: Rewriting) -> str:
     """The last question so that it can be understood alone; unchanged where it already can."""
     last = prompt.text.strip()
@@ -182,21 +203,12 @@ def rewrite(prompt: Rewriting) -> str:
         return last
     earlier, answer = prompt.history[-1]
     rest = _OPENING.sub("", last, count=1).strip()
-    if re.fullmatch(
-        r"\W*(?:and\s+)?(?:why|how come|what (?:drove|caused) (?:that|this|it))\W*", last, re.I
-    ):
-        return _why(earlier)
-    if re.search(r"\bcompare[sd]?\b", last, re.IGNORECASE) and _PRONOUN.search(last):
-        return _compare(last, earlier)
+    if told := _shorter(last, rest, earlier, answer):
+        return told
     leads = bool(_LEADS.match(last)) or len(stems(last)) <= 1
-    for pattern, by in ((_EARLIER, -1), (_LATER, 1)):
-        remainder = pattern.sub(" ", rest)
-        if pattern.search(rest) and not _has_own_content(_strip_question(remainder)):
-            return _shift(earlier, by, answer)
-    if periods(rest) and not _has_own_content(_strip_question(rest)):
-        return _with_period(earlier, _wanted_period(rest))
     if _PRONOUN.search(last):
-        return _fill_pronouns(rest if leads and _is_sentence(rest) else last, earlier)
+        told = _fill_pronouns(rest if leads and _is_sentence(rest) else last, earlier)
+        return told[:1].upper() + told[1:]
     if leads and not _is_sentence(rest):
         return _replace_item(earlier, rest)
     return last
