@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from reportlab import rl_config
 from reportlab.lib import colors
@@ -187,14 +187,15 @@ def _wants_dollars(table: Table, position: int) -> bool:
 
 
 def _rules(table: Table, heads: int) -> list[tuple[Any, ...]]:
+    dense = len(table.rows) >= LONG_TABLE
     rules: list[tuple[Any, ...]] = [
         ("FONT", (0, 0), (-1, -1), "Times-Roman", 9.2, 10.8),
         ("FONT", (0, 0), (-1, heads - 1), "Times-Bold", 8.6, 10),
         ("ALIGN", (1, 0), (-1, heads - 1), "CENTER"),
         ("ALIGN", (1, heads), (-1, -1), "RIGHT"),
         ("VALIGN", (0, 0), (-1, -1), "BOTTOM"),
-        ("TOPPADDING", (0, 0), (-1, -1), 1.6),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 2.4),
+        ("TOPPADDING", (0, 0), (-1, -1), 1.2 if dense else 1.6),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 1.7 if dense else 2.4),
         ("LEFTPADDING", (0, 0), (-1, -1), 2),
         ("RIGHTPADDING", (0, 0), (-1, -1), 3),
     ]
@@ -271,25 +272,46 @@ def _table(table: Table, ledger: Ledger) -> list[Any]:
     for text in above:
         text.keepWithNext = True
     parts: list[Any] = [*above, grid, *below, Spacer(0, 8)]
-    return parts if len(lines) >= LONG_TABLE else [KeepTogether(parts)]
+    return parts
 
 
 # --- The document -----------------------------------------------------------------------------
 
 
+def _leads(block: Block) -> TypeGuard[Heading | Paragraph]:
+    """Whether the block should stand on one page with the table that follows it."""
+    return isinstance(block, Heading) or (isinstance(block, Paragraph) and len(block.text) < 240)
+
+
+def _set(block: Block, ledger: Ledger) -> list[Any]:
+    match block:
+        case PageBreak():
+            return [NewPage()]
+        case Table():
+            return _table(block, ledger)
+        case Heading():
+            return [CondPageBreak(80), _text(block, ledger)]
+        case Paragraph():
+            return [_text(block, ledger)]
+
+
 def _story(blocks: Iterable[Block], ledger: Ledger) -> list[Any]:
     story: list[Any] = []
+    leading: list[Heading | Paragraph] = []
     for block in blocks:
-        match block:
-            case PageBreak():
-                story.append(NewPage())
-            case Table():
-                story += _table(block, ledger)
-            case Heading():
-                story += [CondPageBreak(80), _text(block, ledger)]
-            case Paragraph():
-                story.append(_text(block, ledger))
-    return story
+        if isinstance(block, Table) and len(block.rows) < LONG_TABLE:
+            lead = [_text(each, ledger) for each in leading]
+            story.append(KeepTogether([*lead, *_table(block, ledger)]))
+            leading = []
+            continue
+        if leading and not (isinstance(leading[-1], Heading) and _leads(block)):
+            story += [each for before in leading for each in _set(before, ledger)]
+            leading = []
+        if _leads(block):
+            leading.append(block)
+        else:
+            story += _set(block, ledger)
+    return story + [each for before in leading for each in _set(before, ledger)]
 
 
 def _footer(front: int, name: str) -> Any:
