@@ -240,6 +240,7 @@ def test_every_line_of_the_statements_prints_without_rounding() -> None:
         (-21_800, "millions", "(21.8)"),
         (0, "millions", "\u2014"),
         (38_400, "thousands", "38,400"),
+        (1_198_500, "whole", "1,199"),
         (7.2, "percent", "7.2%"),
         (2.58, "per share", "2.58"),
     ],

@@ -104,7 +104,7 @@ def printed(value: Cell, kind: Kind) -> str:
         case "millions" | "shares in millions":
             text = f"{size / 1000:,.1f}"
         case "whole":
-            text = f"{size / 1000:,.0f}"
+            text = f"{(size + 500) // 1000:,.0f}"  # a half goes up, as in accounting
         case "percent":
             text = f"{size:.1f}%"
         case "per share":

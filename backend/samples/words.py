@@ -1,7 +1,7 @@
 """The books' figures as words a sentence can hold: {revenue_25} is "$1,284.6 million"."""
 
 from backend.samples import figures, schedules, segments
-from backend.samples.blocks import DASH
+from backend.samples.blocks import DASH, printed
 
 _SERIES: dict[str, figures.Series] = (
     {
@@ -59,7 +59,7 @@ def _of(series: figures.Series, name: str) -> dict[str, str]:
     }
     for year, figure, total in zip((25, 24, 23), series, figures.revenue, strict=True):
         words[f"{name}_{year}"] = _money(figure)
-        words[f"{name}_{year}_whole"] = f"${abs(figure) / 1000:,.0f} million"
+        words[f"{name}_{year}_whole"] = f"${printed(abs(figure), 'whole')} million"
         words[f"{name}_{year}_k"] = f"{abs(figure):,}"
         words[f"{name}_{year}_share"] = f"{abs(figure) / total * 100:.1f}%"
     if before:
