@@ -37,7 +37,7 @@ LEXICAL = (VectorStoreQueryMode.TEXT_SEARCH, VectorStoreQueryMode.SPARSE)
 MODES = (VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.HYBRID, *LEXICAL)
 UNEMBEDDED = ["filing", "file", "company", "fiscal_year", "page", "pages", "kind", "chunk"]
 """Metadata that says where a chunk stands: no part of what it means."""
-SYNONYMS_WEIGH = 0.35
+SYNONYMS_WEIGH = 0.3
 """What a synonym's BM25 counts against that of a word of the question."""
 AT_LEAST = 50
 """Candidates of each kind that are fused, however few are asked for."""
@@ -252,7 +252,7 @@ class _Search:
         for filing in names:
             matrix = self._matrix(filing, known[filing])
             ids.append(matrix.ids)
-            scores.append(matrix.rows @ asked)
+            scores.append(vectors.cosines(matrix, asked))
         every, cosines = np.concatenate(ids), np.concatenate(scores)
         if allowed is not None:
             passed = np.isin(every, allowed)

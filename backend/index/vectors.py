@@ -48,6 +48,14 @@ def matrix(ids: Sequence[int], blobs: Sequence[bytes]) -> Matrix:
     return Matrix(np.asarray(ids, np.int64), halves.reshape(shape).astype(np.float32))
 
 
+def cosines(matrix: Matrix, query: Floats) -> Floats:
+    """The cosine of each row with a query of length 1.
+
+    Not by `@`: its threads wait for one another on a busy machine, 6 ms for what takes 0.3.
+    """
+    return np.einsum("ij,j->i", matrix.rows, query)
+
+
 def best(ids: NDArray[np.int64], scores: Floats, limit: int) -> list[tuple[int, float]]:
     """The highest scores with their ids, best first; of equals the lower id first."""
     if len(ids) > limit:
