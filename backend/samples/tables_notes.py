@@ -47,40 +47,26 @@ def _revenue() -> list[Table]:
     ]
 
 
+def _segment_year(at: int, period: str) -> Table:
+    heads = (*(name.replace(" ", "\n") for name in f.segment_revenue), "Total")
+    lines = {
+        "Revenue": f.segment_revenue,
+        "Cost of revenue": segments.segment_cost,
+        "Research and development": segments.segment_research,
+        "Selling, general and administrative": segments.segment_selling,
+        "Segment operating income": segments.segment_income,
+    }
+    body: list[Row] = []
+    for label, series in lines.items():
+        cells = tuple(each[at] for each in series.values())
+        look = "total" if label.startswith("Segment") else "plain"
+        body.append(Row(label, (*cells, sum(cells)), look))
+    columns = tuple(Column(head, period=period) for head in heads)
+    over = ((f"Year Ended {f.YEAR_ENDS[at]}", 4),)
+    return Table(f"segments {period}", columns, tuple(body), MILLIONS, over)
+
+
 def _segments() -> list[Table]:
-    found: list[Table] = []
-    for at, period in enumerate(PERIODS):
-        columns = (
-            Column("Precision\nInstruments"),
-            Column("Process\nSoftware"),
-            Column("Lifecycle\nServices"),
-            Column("Total"),
-        )
-        columns = tuple(Column(c.head, c.kind, period) for c in columns)
-        lines = {
-            "Revenue": f.segment_revenue,
-            "Cost of revenue": segments.segment_cost,
-            "Research and development": segments.segment_research,
-            "Selling, general and administrative": segments.segment_selling,
-            "Segment operating income": segments.segment_income,
-        }
-        body = tuple(
-            Row(
-                label,
-                (*(v[at] for v in series.values()), sum(v[at] for v in series.values())),
-                "total" if label.startswith("Segment") else "plain",
-            )
-            for label, series in lines.items()
-        )
-        found.append(
-            Table(
-                f"segments {period}",
-                columns,
-                body,
-                MILLIONS,
-                ((f"Year Ended {f.YEAR_ENDS[at]}", 4),),
-            )
-        )
     reconciliation = {
         "Total segment operating income": segments.total_segment_income,
         "Unallocated corporate costs": negative(segments.corporate_costs),
@@ -90,7 +76,7 @@ def _segments() -> list[Table]:
         "Goodwill impairment": negative(f.impairment),
     }
     return [
-        *found,
+        *(_segment_year(at, period) for at, period in enumerate(PERIODS)),
         in_millions("segment reconciliation", reconciliation, "Operating income"),
         summed("long-lived assets", s.long_lived_assets, "Total long-lived assets"),
     ]

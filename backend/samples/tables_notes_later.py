@@ -78,27 +78,18 @@ def _leases() -> list[Table]:
     ]
 
 
-def _taxes() -> list[Table]:
-    def block(head: str, lines: dict[str, Series]) -> list[Row]:
-        return [
-            Row(head, look="head"),
-            *rows(lines, indent=1),
-            Row(f"Total {head[:-1].lower()}", plus(*lines.values()), "sum"),
-        ]
+def _tax_lines(head: str, federal: Series, state: Series, foreign: Series) -> list[Row]:
+    return [
+        Row(head, look="head"),
+        *rows({"Federal": federal, "State": state, "Foreign": foreign}, indent=1),
+        Row(f"Total {head[:-1].lower()}", plus(federal, state, foreign), "sum"),
+    ]
 
+
+def _taxes() -> list[Table]:
     provision = (
-        *block(
-            "Current:",
-            {"Federal": s.current_federal, "State": s.current_state, "Foreign": s.current_foreign},
-        ),
-        *block(
-            "Deferred:",
-            {
-                "Federal": s.deferred_federal,
-                "State": s.deferred_state,
-                "Foreign": s.deferred_foreign,
-            },
-        ),
+        *_tax_lines("Current:", s.current_federal, s.current_state, s.current_foreign),
+        *_tax_lines("Deferred:", s.deferred_federal, s.deferred_state, s.deferred_foreign),
         Row("Provision for income taxes", f.income_tax, "total"),
     )
     rate = Row("Effective tax rate", s.effective_rate, kind="percent")

@@ -149,63 +149,48 @@ def _sum(line: Mapping[str, Series], label: str) -> Row:
     return Row(label, line[label], "sum")
 
 
-def _equity() -> Table:
+_EQUITY_HEADS = (
+    "Common\nstock", "Paid-in\ncapital", "Retained\nearnings", "AOCI", "Treasury\nstock", "Total"
+)  # fmt: skip
+
+
+def _equity_balance(date: str, at: int) -> Row:
     f = figures
-    heads = (
-        "Shares",
-        "Common\nstock",
-        "Paid-in\ncapital",
-        "Retained\nearnings",
-        "AOCI",
-        "Treasury\nstock",
-        "Total",
+    parts = (*(f.common_stock, f.paid_in_capital, f.retained_earnings), f.accumulated_oci)
+    cells = (
+        f.shares_outstanding[at],
+        *(part[at] for part in (*parts, f.treasury_stock, f.total_equity)),
     )
-    columns = (Column("Shares", "shares in millions"), *(Column(head) for head in heads[1:]))
+    return Row(f"Balance, {date}", cells, "total")
 
-    def balance(date: str, at: int) -> Row:
-        parts = (
-            f.common_stock,
-            f.paid_in_capital,
-            f.retained_earnings,
-            f.accumulated_oci,
-            f.treasury_stock,
-            f.total_equity,
-        )
-        cells = (f.shares_outstanding[at], *(part[at] for part in parts))
-        return Row(f"Balance, {date}", cells, "total")
 
-    def move(label: str, at: int, where: int, series: Series, shares: Series | None) -> Row:
-        cells: list[Cell] = [shares[at] if shares else 0, 0, 0, 0, 0, 0, 0]
-        cells[where] = cells[6] = series[at]
-        return Row(label, tuple(cells), indent=1)
+def _equity_moves() -> tuple[tuple[str, int, Series, Series | None], ...]:
+    """Label, which column it moves, by how much, and by how many shares."""
+    f, sold = figures, figures.shares_issued_under_plans
+    bought = negative(f.shares_repurchased)
+    return (
+        ("Net income", 3, f.net_income, None),
+        ("Other comprehensive income (loss)", 4, f.other_comprehensive_income, None),
+        ("Dividends declared", 3, negative(f.dividends), None),
+        ("Repurchases of common stock", 5, negative(f.repurchases), bought),
+        ("Issuances under employee plans", 2, f.plan_proceeds, sold),
+        ("Shares withheld for taxes", 2, negative(f.withholding_paid), None),
+        ("Stock-based compensation", 2, f.stock_compensation, None),
+    )
 
-    body: list[Row] = [balance("June 25, 2022", 3)]
+
+def _equity() -> Table:
+    body: list[Row] = [_equity_balance("June 25, 2022", 3)]
     for at in (2, 1, 0):
-        body += [
-            move("Net income", at, 3, f.net_income, None),
-            move("Other comprehensive income (loss)", at, 4, f.other_comprehensive_income, None),
-            move("Dividends declared", at, 3, negative(f.dividends), None),
-            move(
-                "Repurchases of common stock",
-                at,
-                5,
-                negative(f.repurchases),
-                negative(f.shares_repurchased),
-            ),
-            move(
-                "Issuances under employee plans",
-                at,
-                2,
-                f.plan_proceeds,
-                f.shares_issued_under_plans,
-            ),
-            move("Shares withheld for taxes", at, 2, negative(f.withholding_paid), None),
-            move("Stock-based compensation", at, 2, f.stock_compensation, None),
-            balance(f.YEAR_ENDS[at], at),
-        ]
+        for label, where, series, shares in _equity_moves():
+            cells: list[Cell] = [shares[at] if shares else 0, 0, 0, 0, 0, 0, 0]
+            cells[where] = cells[6] = series[at]
+            body.append(Row(label, tuple(cells), indent=1))
+        body.append(_equity_balance(figures.YEAR_ENDS[at], at))
+    shares_column = Column("Shares", "shares in millions")
     return Table(
         "equity",
-        columns,
+        (shares_column, *(Column(head) for head in _EQUITY_HEADS)),
         tuple(body),
         "(in millions)",
         notes=("AOCI is accumulated other comprehensive loss. Shares are shares outstanding.",),
