@@ -34,6 +34,10 @@ FLOOR = 0.3
 """A best match below this is none: the context does not hold what was asked."""
 OTHER_WORDS = 0.9
 """Worth of a match by other words for the thing (synonyms of finance)."""
+ROW_RIVAL = 0.7
+"""The same for a sentence against the best row, whose few words match more easily."""
+BESIDE = 60
+"""Letters on either side of a figure that say what it is."""
 AROUND = 0.7
 """Worth of a word found in a heading over the row rather than in it."""
 
@@ -58,6 +62,8 @@ class Claim:
     year: int | None
     years: frozenset[int]
     """All the years its sentence names."""
+    units: frozenset[str]
+    """The units of all the figures of its sentence."""
     own: frozenset[str]
     """The claim's words for what the figure is."""
     words: frozenset[str]
@@ -77,6 +83,7 @@ def claim(sentence: str, figure: Quantity) -> Claim:
         figure=_per_share(sentence, figure),
         year=period.year if period else None,
         years=frozenset(period.year for period in periods(sentence)),
+        units=frozenset(_per_share(sentence, one).unit for one in quantities(sentence)),
         own=own,
         words=own | other,
         said=frozenset(stems(sentence)),
@@ -96,13 +103,13 @@ def bears_out(ground: Ground, stated: Claim, question: str) -> tuple[bool, str]:
     want = asked(question)
     if want.years and stated.years and not stated.years & want.years:
         return False, "another period was asked for"
-    if want.unit and stated.figure.unit and not _unit_fits(want.unit, stated.figure.unit):
+    if want.unit and not any(_unit_fits(want.unit, unit) for unit in stated.units):
         return False, "another unit was asked for"
     years = {stated.year} if stated.year is not None else set(want.years)
     rows = [cell for cell in ground.cells if _holds(cell, stated, years)]
     if rows:
         return _asked_for_cell(ground, rows, want)
-    said = [one for one in ground.sentences if _said(one, stated, years)]
+    said = list(_said(ground, stated, years))
     if said:
         return _asked_for_sentence(ground, said, want)
     moved = [pair for pair in _pairs(ground, stated) if changed(stated, *pair)]
@@ -112,7 +119,7 @@ def bears_out(ground: Ground, stated: Claim, question: str) -> tuple[bool, str]:
 
 
 def _unit_fits(wanted: str, found: str) -> bool:
-    return wanted == found or wanted == "USD" and len(found) == 3
+    return found in ("", wanted) or wanted == "USD" and len(found) == 3
 
 
 def _holds(cell: Cell, stated: Claim, years: set[int]) -> bool:
@@ -121,8 +128,12 @@ def _holds(cell: Cell, stated: Claim, years: set[int]) -> bool:
         return False
     if not _same(stated, cell):
         return False
-    label = label_words(cell.row) or label_words(f"{cell.group} {cell.column} {cell.caption}")
-    return share(weigh(label), stated.words) >= LABEL
+    return share(weigh(_label(cell)), stated.words) >= LABEL
+
+
+def _label(cell: Cell) -> frozenset[str]:
+    """What a cell's row is called; where that is a year alone, what its table is called."""
+    return label_words(cell.row) or label_words(f"{cell.group} {cell.column} {cell.caption}")
 
 
 def _same(stated: Claim, cell: Cell) -> bool:
@@ -141,8 +152,7 @@ def _pairs(ground: Ground, stated: Claim) -> Iterator[tuple[Cell, Cell]]:
         return
     rows: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in ground.cells:
-        label = label_words(cell.row)
-        if cell.period is not None and share(weigh(label), stated.words) >= LABEL:
+        if cell.period is not None and share(weigh(_label(cell)), stated.words) >= LABEL:
             rows.setdefault((cell.line, cell.group, cell.caption), []).append(cell)
     for row in rows.values():
         for later in row:
@@ -188,7 +198,7 @@ def match(cell: Cell, want: Asked) -> float:
     The harmonic mean of how much of the question the label carries and how much of the label the
     question asks for; headings over the row help, but no word in them counts against it.
     """
-    row = label_words(cell.row)
+    row = _label(cell)
     around = label_words(f"{cell.group} {cell.column} {cell.caption}") - row
     own = _match(row, around, want.words)
     other = max((_match(row, around, variant) for variant in want.variants), default=0.0)
@@ -207,30 +217,42 @@ def _harmonic(a: float, b: float) -> float:
     return 2 * a * b / (a + b) if a + b else 0.0
 
 
-def _said(one: Sentence, stated: Claim, years: set[int]) -> bool:
-    """Whether a sentence of the context states the figure, for the claim's period and label."""
-    for figure in quantities(one.text):
-        if not same_value(stated.figure, figure):
-            continue
-        period = period_of(one.text, figure)
-        if period is not None and years and period.year not in years:
-            continue
-        if share(weigh(stated.own), one.words) >= LABEL:
-            return True
-    return False
+def _said(ground: Ground, stated: Claim, years: set[int]) -> Iterator[tuple[Sentence, Quantity]]:
+    """Sentences of the context that state the figure, for the claim's period and label."""
+    for one in ground.sentences:
+        for figure in quantities(one.text):
+            if not same_value(stated.figure, figure):
+                continue
+            period = period_of(one.text, figure)
+            if period is not None and years and period.year not in years:
+                continue
+            if share(weigh(stated.own), label_words(one.text)) >= LABEL:
+                yield one, figure
 
 
-def _asked_for_sentence(ground: Ground, said: list[Sentence], want: Asked) -> tuple[bool, str]:
+def _asked_for_sentence(
+    ground: Ground, said: list[tuple[Sentence, Quantity]], want: Asked
+) -> tuple[bool, str]:
     if not want.words:
         return True, "a sentence gives it"
-    figured = [one for one in ground.sentences if quantities(one.text)]
-    best = max(_sentence_match(one, want) for one in figured)
-    own = max(_sentence_match(one, want) for one in said)
-    if own >= max(FLOOR, RIVAL * best):
+    best = max(_near(one, figure, want) for one in ground.sentences for figure in one.figures)
+    own = max(_near(one, figure, want) for one, figure in said)
+    rows = [match(cell, want) for cell in ground.cells if cell.period in want.years]
+    rows = rows if want.figure else []
+    if own >= max(FLOOR, RIVAL * best, ROW_RIVAL * max(rows, default=0.0)):
         return True, "a sentence gives it"
-    return False, "another sentence is what was asked for"
+    return False, "something else is what was asked for"
 
 
-def _sentence_match(one: Sentence, want: Asked) -> float:
-    other = max((share(variant, one.words) for variant in want.variants), default=0.0)
-    return max(share(want.words, one.words), OTHER_WORDS * other)
+def _near(one: Sentence, figure: Quantity, want: Asked) -> float:
+    """How well what a sentence says about one of its figures answers to what was asked, 0 to 1:
+    how much of the question the sentence carries, and how much of what stands beside the figure
+    the question asks for."""
+    words = label_words(one.text)
+    if not want.figure:
+        return max(share(told, words) for told in (want.words, *want.variants))
+    close = label_words(one.text[max(0, figure.start - BESIDE) : figure.end + BESIDE])
+    return max(
+        worth * _harmonic(share(told, words), share(weigh(close), told))
+        for worth, told in ((1.0, want.words), *((OTHER_WORDS, told) for told in want.variants))
+    )

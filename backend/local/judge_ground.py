@@ -6,8 +6,10 @@ ragas joins passages by line breaks, so where one ends is told by the shape of t
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from backend.passages import Cell, cells, prose_of, sentences
+from backend.quantities import Quantity, quantities
 from backend.terms import stems
 
 _WRAPPED = 160
@@ -22,6 +24,7 @@ class Sentence:
     before: str
     words: frozenset[str]
     pairs: frozenset[tuple[str, str]]
+    figures: tuple[Quantity, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,12 @@ def ground(context: str) -> Ground:
 
 def pairs(words: list[str]) -> frozenset[tuple[str, str]]:
     """Each word with the one that follows it."""
-    return frozenset(zip(words, words[1:], strict=False))
+    return frozenset(pairwise(words))
+
+
+def _sentence(text: str, before: str) -> Sentence:
+    words = stems(text)
+    return Sentence(text, before, frozenset(words), pairs(words), tuple(quantities(text)))
 
 
 def _worded_rows(block: str, told: list[Cell]) -> Iterator[Sentence]:
@@ -55,8 +63,7 @@ def _worded_rows(block: str, told: list[Cell]) -> Iterator[Sentence]:
     for row in block.splitlines():
         text = " ".join(part.strip() for part in row.split("|"))
         if row.count("|") and " | ".join(p.strip() for p in row.split("|")) not in lines:
-            words = stems(text)
-            yield Sentence(text.strip(), "", frozenset(words), pairs(words))
+            yield _sentence(text.strip(), "")
 
 
 def _sentences(block: str) -> Iterator[Sentence]:
@@ -65,8 +72,7 @@ def _sentences(block: str) -> Iterator[Sentence]:
     before = ""
     for part in [block] if whole else lines:
         for text in sentences(prose_of(part)):
-            words = stems(text)
-            yield Sentence(text, before, frozenset(words), pairs(words))
+            yield _sentence(text, before)
             before = text
 
 
@@ -76,7 +82,7 @@ def _blocks(context: str) -> Iterator[tuple[str, bool]]:
     start, in_table = 0, False
     for at, line in enumerate(lines):
         opens = at + 1 < len(lines) and _heading(lines[at + 1]) and not _heading(line)
-        goes_on = in_table and ("|" in line or _group(line, lines[at + 1 : at + 2]))
+        goes_on = in_table and ("|" in line or _group(lines[at : at + 5]))
         if opens and at > start or in_table and not opens and not goes_on:
             yield "\n".join(lines[start:at]), in_table
             start = at
@@ -88,6 +94,12 @@ def _heading(line: str) -> bool:
     return line.lstrip().startswith("|")
 
 
-def _group(line: str, following: list[str]) -> bool:
-    """Whether a line without bars inside a table is a heading over the rows that follow."""
-    return len(line) < 100 and any("|" in row and not _heading(row) for row in following)
+def _group(lines: list[str]) -> bool:
+    """Whether the first line, inside a table and without bars, is a heading over rows that follow,
+    perhaps under more headings. A line over a line that opens with a bar is the next table."""
+    for line, following in pairwise(lines):
+        if len(line) > 100 or _heading(following):
+            return False
+        if "|" in following:
+            return True
+    return False

@@ -7,6 +7,7 @@ as that it is said of what was asked.
 
 import re
 
+from backend.local.judge_asking import asks_figure, asks_prose, counts_in_words
 from backend.local.judge_words import asked, without_citations
 from backend.local.rarity import rarity
 from backend.passages import is_refusal, sentences
@@ -28,15 +29,6 @@ NO_FIGURE = re.compile(
 ABOUT = re.compile(r"Of (?P<term>.*?) the filing says: (?P<said>.*)", re.DOTALL)
 QUOTE = re.compile(r"The filing says: (?P<said>.*)", re.DOTALL)
 
-_PROSE = re.compile(
-    r"^\W*(?:why|describe|explain|who|whom|where|list|name|summari[sz]e)\b"
-    r"|\b(?:risks?|factors?|reasons?|policy|policies|purpose|method|approach)\b",
-    re.IGNORECASE,
-)
-_FIGURE = re.compile(
-    r"\bhow (?:much|many|large|big|high)\b|\bwhat (?:\w+ )?(?:percent|percentage|amount|number)\b",
-    re.IGNORECASE,
-)
 _STATES = re.compile(
     r"(?:\b(?:was|were|is|are|be|of|by|to|at|total\w*|reach\w*|exceed\w*|increas\w*|decreas\w*|rose|f[ea]ll"
     r"|grew|declin\w*|recorded|reported|had|spent|paid|approximately|about|over|nearly)\s*[($-]*$)"
@@ -47,17 +39,12 @@ LONG = 30
 """Words of a sentence that is there for more than its figure."""
 
 
-def asks_figure(question: str) -> bool:
-    """Whether nothing but a figure answers the question."""
-    return bool(_FIGURE.search(question)) and not re.match(r"\W*why\b", question, re.IGNORECASE)
-
-
 def _is_figure(question: str, sentence: str) -> bool:
     """Whether a sentence is there for its figures: a figure was asked for, or it is short and
     says little else. Otherwise it is judged as prose, figures included."""
     figures = quantities(sentence)
-    if not figures or _PROSE.search(question):
-        return bool(figures) and asks_figure(question)
+    if not figures or asks_prose(question):
+        return False
     if asks_figure(question):
         return True
     short = len(sentence.split()) <= LONG
@@ -75,8 +62,8 @@ def statements(question: str, answer: str) -> list[str]:
         return [_cut(" ".join(said))] * bool(said)
     figured = [one for one in said if _is_figure(question, one)]
     found = [line for one in figured for line in _of_figures(question, one)][:FIGURES]
-    if not found and asks_figure(question):
-        found = [f'Asked "{_quotable(question)}", the filing gives no figure: {_cut(said[0])}']
+    if not found and asks_figure(question) and not counts_in_words(plain):
+        return [f'Asked "{_quotable(question)}", the filing gives no figure: {_cut(said[0])}']
     rest = " ".join(one for one in said if one not in figured)
     return found + _of_prose(question, rest, with_terms=not figured)
 
@@ -95,7 +82,7 @@ def _of_prose(question: str, text: str, *, with_terms: bool) -> list[str]:
     if not text:
         return []
     terms = _terms(question)[:PARTS] if with_terms else []
-    parts = [f"The filing says: {part}" for part in _segments(text, len(terms) or 1)]
+    parts = [f"The filing says: {part}" for part in _segments(text, (len(terms) + 1) // 2 or 1)]
     return parts + [f"Of {term} the filing says: {_cut(text)}" for term in terms]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from backend.local.judge_asking import asks_figure
 from backend.local.rarity import is_filler, rarity
 from backend.quantities import Period, Quantity, periods, quantities
 from backend.terms import stems, synonyms
@@ -16,7 +17,8 @@ _SIGN_ONLY = frozenset(
     stems(
         "increase increased decrease decreased change changed was were be million billion "
         "thousand thousands millions USD dollars percent respectively compared period ended "
-        "end ending date figure table line item note much many"
+        "end ending date figure table line item note much many large big spend spent earn earned "
+        "make made generate incur hold held owe record come came"
     )
 )
 _MONTHS = frozenset(
@@ -32,8 +34,10 @@ class Asked:
     variants: tuple[Weights, ...]
     """The same with one phrase told in other words each time (synonyms of finance)."""
     years: frozenset[int]
+    figure: bool
+    """Whether nothing but a figure answers it."""
     unit: str
-    """The unit it asks for; "" where any will do."""
+    """The unit of that figure; "" where any will do."""
 
 
 def without_citations(text: str) -> str:
@@ -67,10 +71,14 @@ def label_words(text: str) -> frozenset[str]:
     rest = list(text)
     for found in (*quantities(text), *periods(text)):
         rest[found.start : found.end] = " " * (found.end - found.start)
-    said = [*stems("".join(rest)), *(["other"] if _OTHER.search(text) else [])]
+    plain = _PAST.sub(lambda match: _PRESENT[match[0].lower()], "".join(rest))
+    said = [*stems(plain), *(["other"] if _OTHER.search(text) else [])]
     return frozenset(stem for stem in said if not stem[0].isdigit() and not _is_dull(stem))
 
 
+_PRESENT = {"paid": "pay", "sold": "sell", "bought": "buy", "lent": "lend", "lost": "lose"}
+_PAST = re.compile(rf"\b(?:{'|'.join(_PRESENT)})\b", re.IGNORECASE)
+"""Past forms that a stemmer leaves apart, and that a row prints where a question does not."""
 _OTHER = re.compile(r"\bother\b", re.IGNORECASE)
 
 
@@ -83,7 +91,14 @@ def asked(question: str) -> Asked:
     """What a question is about: its words, how else they are printed, its years and its unit."""
     words = label_words(question) - _owners(question)
     years = frozenset(period.year for period in periods(question))
-    return Asked(weigh(words), _variants(question, words), years, _unit_asked(question))
+    figure = asks_figure(question)
+    return Asked(
+        words=weigh(words),
+        variants=_variants(question, words),
+        years=years,
+        figure=figure,
+        unit=_unit_asked(question) if figure else "",
+    )
 
 
 def _variants(question: str, words: frozenset[str]) -> tuple[Weights, ...]:
@@ -131,19 +146,31 @@ def _unit_asked(question: str) -> str:
     return next((unit for unit, pattern in _UNITS if re.search(pattern, lowered)), "")
 
 
+_ATTACHED = re.compile(
+    r"[\s,(]*(?:in|for|at|as of|on|during|of|through)?\s*(?:the )?(?:fiscal )?"
+    r"(?:(?:year|quarter|period)s?(?: end(?:ed|ing))?)?\s*(?:on |at )?",
+    re.IGNORECASE,
+)
+
+
 def period_of(text: str, figure: Quantity) -> Period | None:
-    """The period that a figure is stated for: its place in a list of as many periods, else the
-    nearest one, the next before the last."""
+    """The period that a figure is stated for.
+
+    That which follows it at once ("$5 in 2023"); else its place in a list of as many periods;
+    else the next one where the sentence names its figures first, the last one where it names
+    its periods first.
+    """
     named = periods(text)
     if len(named) < 2:
         return named[0] if named else None
+    for period in named:
+        between = text[figure.end : period.start]
+        if period.start >= figure.end and _ATTACHED.fullmatch(between):
+            return period
     starts = [other.start for other in quantities(text)]
     if len(starts) == len(named) and figure.start in starts:
         return named[starts.index(figure.start)]
-    return min(named, key=lambda period: _distance(period, figure))
-
-
-def _distance(period: Period, figure: Quantity) -> int:
-    """Letters between a figure and a period; a period before it counts as a few words farther."""
-    before = period.end <= figure.start
-    return figure.start - period.end + 12 if before else period.start - figure.end
+    before = [period for period in named if period.end <= figure.start]
+    after = [period for period in named if period.start >= figure.end]
+    leads = named[0].start < min(starts, default=figure.start)
+    return before[-1] if before and (leads or not after) else (after or named)[0]
