@@ -26,6 +26,7 @@ from chainlit.types import (
 from chainlit.user import PersistedUser, User
 
 from backend import records
+from backend.conversations import mask
 from backend.errors import DataError
 from backend.store import history as rows
 from backend.store.database import transaction
@@ -94,6 +95,16 @@ def acting() -> str | None:
     context = context_var.get(None)
     user = context.session.user if context is not None else None
     return user.id if isinstance(user, PersistedUser) else None
+
+
+def masked(step: StepDict) -> dict[str, Any]:
+    """A step as it may be stored: without e-mail addresses and the like in the reader's words."""
+    detail: dict[str, Any] = {**step}
+    if step.get("type") in ("user_message", "run"):
+        for part in ("input", "output"):
+            if isinstance(said := detail.get(part), str):
+                detail[part] = mask(said)
+    return detail
 
 
 class History(BaseDataLayer):
@@ -196,13 +207,13 @@ class History(BaseDataLayer):
 
     @queue_until_user_message()
     async def create_step(self, step_dict: StepDict) -> None:
-        person = acting()
-        await self._do(lambda session: rows.save_step(session, {**step_dict}, person=person))
+        person, detail = acting(), masked(step_dict)
+        await self._do(lambda session: rows.save_step(session, detail, person=person))
 
     @queue_until_user_message()
     async def update_step(self, step_dict: StepDict) -> None:
-        person = acting()
-        await self._do(lambda session: rows.save_step(session, {**step_dict}, person=person))
+        person, detail = acting(), masked(step_dict)
+        await self._do(lambda session: rows.save_step(session, detail, person=person))
 
     @queue_until_user_message()
     async def delete_step(self, step_id: str) -> None:
@@ -243,5 +254,5 @@ def _short(name: str | None) -> str | None:
     """A thread's name: the first question, on one line, as long as the list can show."""
     if name is None:
         return None
-    line = " ".join(name.split())
+    line = mask(" ".join(name.split()))
     return line if len(line) <= 120 else f"{line[:119]}…"

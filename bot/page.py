@@ -21,6 +21,7 @@ BUILD = ".build"
 OUTSIDE = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>\s*", re.S)
 OPENS_ITSELF = re.compile(r"\b\w+\(\{title:(\w+)\[\1\.length-1\]\.name,elements:\1\}\)")
 OPENS_ON_CLICK = re.compile(r"\{title:(\w+)\.name,elements:\[\1\]\}")
+NARROW = re.compile(r"defaultSize:(\w+)\?50:40")
 
 
 def lay_out(home: Path) -> Path:
@@ -55,7 +56,7 @@ def _build(target: Path) -> None:
     if found is None or found.origin is None:
         raise ConfigurationError("Chainlit is not installed. Run: make install")
     source = Path(found.origin).parent / "frontend" / "dist"
-    made_from = f"{source} {(source / 'index.html').stat().st_mtime_ns} 1"
+    made_from = f"{source} {(source / 'index.html').stat().st_mtime_ns} 2"
     mark = target / "made-from"
     if mark.is_file() and mark.read_text(encoding="utf-8") == made_from:
         return
@@ -80,7 +81,8 @@ def opened_by_hand(script: str) -> str:
     these places are not found is left as it is: it works, less well; a test tells.
     """
     script = OPENS_ITSELF.sub("void 0", script)
-    return OPENS_ON_CLICK.sub(r"{title:\1.props?.title||\1.name,elements:[\1]}", script)
+    script = OPENS_ON_CLICK.sub(r"{title:\1.props?.title||\1.name,elements:[\1]}", script)
+    return NARROW.sub("defaultSize:50", script)  # half of the window: a page is read, not seen
 
 
 def secret(home: Path) -> str:

@@ -34,6 +34,7 @@ class Source:
 
     mark: str
     title: str
+    section: str
     filing: str
     page: int
     quotes: tuple[str, ...]
@@ -65,6 +66,7 @@ def sources(turn: Turn) -> list[Source]:
             Source(
                 mark=f"[{number}]",
                 title=f"{number} · {name}, p. {cited[0].page}",
+                section=passage.section if passage else "",
                 filing=cited[0].filing,
                 page=cited[0].page,
                 quotes=tuple(dict.fromkeys(one.quote for one in cited if one.quote)),
@@ -75,11 +77,13 @@ def sources(turn: Turn) -> list[Source]:
 
 def _filing_name(passage: Passage) -> str:
     year = f" FY{passage.fiscal_year}" if passage.fiscal_year else ""
-    return f"{passage.company} 10-K{year}" if passage.company else passage.file
+    return f"{short_name(passage.company)} 10-K{year}" if passage.company else passage.file
 
 
 def _source_line(source: Source) -> str:
     where = source.title.split(" · ", 1)[1]
+    if source.section:
+        where += f", {source.section}"
     quotes = " … ".join(f"“{_shortened(_as_prose(quote), SHORT)}”" for quote in source.quotes)
     return f"{source.mark} {plain(where)}" + (f": {plain(quotes)}" if quotes else "")
 
@@ -238,12 +242,12 @@ def _offers(filing: Filing, chunks: Sequence[Passage]) -> Iterable[Starter]:
     if year and (row := _row(chunks, _FIGURES, [year])):
         yield Starter(
             f"{name}: {row.lower()}, fiscal {year}",
-            f"What was {name}'s {row.lower()} in fiscal {year}?",
+            f"What {_be(row)} {_of(name)} {row.lower()} in fiscal {year}?",
         )
     if year and (row := _row(chunks, _CHANGES, [year, year - 1])):
         yield Starter(
             f"{name}: change in {row.lower()}",
-            f"How did {name}'s {row.lower()} change from fiscal {year - 1} to fiscal {year}?",
+            f"How did {_of(name)} {row.lower()} change from fiscal {year - 1} to fiscal {year}?",
         )
     if risk := _most(_RISKS, [one.text for one in chunks if "risk factors" in one.section.lower()]):
         yield Starter(f"{name}: risks of {risk}", f"What risks does {name} see from {risk}?")
@@ -276,6 +280,14 @@ def _most(words: dict[str, str], texts: Sequence[str]) -> str | None:
     return count.most_common(1)[0][0] if count else None
 
 
+def _be(row: str) -> str:
+    return "were" if row.lower().endswith("s") else "was"
+
+
+def _of(name: str) -> str:
+    return f"{name}'" if name.endswith("s") else f"{name}'s"
+
+
 def _third(policy: str) -> str:
     verb, rest = policy.split(" ", 1)
     return f"{verb}s {rest}"
@@ -288,12 +300,10 @@ _FORM = re.compile(
 
 
 def short_name(company: str) -> str:
-    """A company's name as people say it: without its legal form, not all in capitals."""
+    """A company's name as people say it: without its legal form, and several words not all in
+    capitals."""
     name = _FORM.sub("", company).strip(" ,")
-    letters = [letter for letter in name if letter.isalpha()]
-    if len(name) > 4 and letters and all(letter.isupper() for letter in letters):
-        return name.title()
-    return name
+    return name.title() if " " in name and name.isupper() else name
 
 
 def _shortened(text: str, width: int) -> str:

@@ -18,6 +18,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from backend.settings import Settings
     from bot.app import Chat
 
+SLOW = ("openai", "backend.index.llama")
+"""Modules that take a second or more to load, and are not needed before a question."""
 GRACE = 3
 """Seconds that open connections get when the server ends."""
 
@@ -168,14 +171,24 @@ async def _serve(served: Served, listening: socket.socket, ready: str) -> None:
 
     server.handle_exit = end
     running = asyncio.create_task(server.serve(sockets=[listening]))
+    warming: asyncio.Task[None] | None = None
     while not server.started and not running.done():  # noqa: ASYNC110  # it sets but a flag
         await asyncio.sleep(0.02)
     if server.started:
         sys.stdout.write(f"{ready}\n")
         sys.stdout.flush()
+        warming = asyncio.create_task(asyncio.to_thread(_warm))
     ending = asyncio.create_task(asked.wait())
     await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
     await served.chat.stop_all()  # first, so that each is logged as stopped
     server.should_exit = True
     await running
     ending.cancel()
+    if warming is not None:
+        await warming
+
+
+def _warm() -> None:
+    """Load what the first question needs while the reader still thinks of it."""
+    for module in SLOW:
+        import_module(module)

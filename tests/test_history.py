@@ -14,7 +14,7 @@ from backend.records import Person, Thread, Turn
 from backend.store import history as rows
 from backend.store.database import open_database, transaction
 from backend.store.turns import add_turn, rate
-from bot.history import History
+from bot.history import History, masked
 
 
 @pytest.fixture
@@ -94,6 +94,26 @@ def test_an_update_without_a_time_keeps_the_time_of_the_message(engine: Engine) 
     assert row.detail["createdAt"] == "2026-11-20T10:00:00.000Z"
     assert row.detail["output"] == ""
     assert row.position == 0
+
+
+def test_personal_numbers_in_a_readers_words_are_masked_before_they_are_kept() -> None:
+    said = "I am ann@example.com: what was revenue?"
+    user, run, answer = (
+        masked({"type": kind, "input": said, "output": said})
+        for kind in ("user_message", "run", "assistant_message")
+    )
+
+    assert "ann@example.com" not in f"{user} {run}"
+    assert answer["output"] == said
+
+
+async def test_a_threads_name_is_masked_and_cut(engine: Engine, history: History) -> None:
+    await history.update_thread("t", name=f"Write to ann@example.com {'on ' * 90}", user_id="ann")
+
+    thread = await history.get_thread("t")
+
+    assert thread is not None and thread["name"] is not None
+    assert "ann@" not in thread["name"] and len(thread["name"]) == 120
 
 
 async def test_a_rating_is_shown_again_on_the_run_it_was_given_to(
