@@ -9,6 +9,7 @@ from backend.quantities import Quantity, quantities
 
 MARKER = re.compile(r"\[(\d{1,2})\]")
 NO_SOURCE = "[no source]"
+_PLACE = re.compile(r"\b(?:Items?|Parts?|Notes?)\s(?:\d{1,2}[A-C]?|[IV]{1,3})\.$")
 _LIST_NUMBER = re.compile(r"^[ \t>]*\d{1,3}[.)](?=\s)", re.MULTILINE)
 
 
@@ -48,7 +49,21 @@ def figures_of(answer: str) -> list[Quantity]:
 
 
 def _spans(line: str) -> Iterator[tuple[int, int]]:
-    """Where each sentence of a line stands; the splitter hands them on with spaces joined."""
+    """Where each sentence of a line stands; "Item 1A. Risk Factors" is no end of one."""
+    started: int | None = None
+    for start, end in _split(line):
+        begin = start if started is None else started
+        if _PLACE.search(line[begin:end]):
+            started = begin
+            continue
+        started = None
+        yield begin, end
+    if started is not None:
+        yield started, len(line.rstrip())
+
+
+def _split(line: str) -> Iterator[tuple[int, int]]:
+    """As the splitter has it, which hands sentences on with their spaces joined."""
     cursor = 0
     for sentence in sentence_tuple(line):
         words = sentence.split()

@@ -198,6 +198,9 @@ def _held(passage: Passage) -> Iterator[_Held]:
             True,
             cell.quantity.scale != 1.0 or unit_and_scale(cell.caption) != ("", 1.0),
         )
+    for label in dict.fromkeys(part for c in cells for part in (c.row, c.group, c.caption)):
+        for quantity in quantities(label):  # "Due within 12 months"
+            yield _Held(quantity, label, frozenset(), frozenset(), False)
     if is_table(passage.text):
         return
     printed = {abs(cell.quantity.value) for cell in cells}

@@ -321,6 +321,21 @@ def test_a_refusal_is_known_in_any_words(answer: str, refusal: bool) -> None:
     assert refused(answer) is refusal
 
 
+def test_names_of_sections_in_a_refusal_are_no_claims() -> None:
+    refusal = (
+        "The evidence does not say what Acme's revenue was in fiscal 2023; I looked in "
+        "Item 1. Business; Item 1A. Risk Factors; Item 8. Wafers and Foundries."
+    )
+
+    assert finish(refusal, PASSAGES, question=QUESTION).text == refusal
+
+
+def test_a_sentence_that_ends_with_the_number_of_an_item_is_whole() -> None:
+    done = finish("Supply risks of wafers are in Item 1A. [2]", PASSAGES, question=QUESTION)
+
+    assert done.text == "Supply risks of wafers are in Item 1A [2]."
+
+
 @pytest.mark.parametrize("reply", ["", "   ", "[1]", "...", "[1][2].", "\n\n- \n"])
 def test_a_reply_without_words_breaks_nothing(reply: str) -> None:
     done = finish(reply, PASSAGES, question=QUESTION)

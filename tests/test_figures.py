@@ -233,6 +233,14 @@ def test_a_table_in_running_text_keeps_its_periods() -> None:
     assert check("Revenue was $26,914 million in fiscal 2023 [1].") == [False]
 
 
+def test_a_figure_in_the_label_of_a_row_is_found() -> None:
+    leases = [passage("Leases (USD in thousands)\n | June 28, 2025\nDue within 12 months | 15,942")]
+
+    answer = "Leases due within 12 months were $15,942 thousand as of June 28, 2025 [1]."
+
+    assert [f.found for f in check_figures(answer, cited(1), leases)] == [True, True]
+
+
 def test_an_answer_that_cites_nothing_has_no_figure_found() -> None:
     figures = check_figures("Revenue was $26,974 million in fiscal 2023.", [], PASSAGES)
 
