@@ -7,7 +7,7 @@ from typing import Literal
 
 from backend.filings.lines import Line
 from backend.filings.paragraphs import ENDS, paragraphs
-from backend.filings.sections import CONTENTS, titled
+from backend.filings.sections import CONTENTS, COVER, titled
 from backend.filings.tables import UNIT, Row, Table, tables_of
 
 MOST_WORDS = 240
@@ -20,6 +20,9 @@ MOST_CHARACTERS = 3000
 TAIL_WORDS = 70
 """How much of a sentence cut by the page's end is carried over to its start."""
 SENTENCE = re.compile(r"(?<=[.!?;])[”\"’)]*\s+(?=[A-Z“\"(•$])")
+WORDED = ("Item 15. Exhibit", "Signatures")
+"""Sections whose grids hold words: what looks like a figure there is an exhibit's number."""
+PAGE = re.compile(r"(?:[A-Z]-)?\d{1,3}")
 NOT_NAMES = re.compile(
     r"(?i)\b(?:and subsidiaries|corporation|, inc\.?|\bplc|company)\s*(?:\([a-z ]+\))?$"
 )
@@ -51,6 +54,7 @@ def pieces(
 ) -> Iterator[list[Piece]]:
     """The pieces page by page. `marks` are sections' beginnings, `passing` lines left out."""
     before: Table | None = None
+    last: _Block | None = None
     lead = ""
     held: list[Piece] = []
     for number, lines in enumerate(pages, 1):
@@ -61,6 +65,7 @@ def pieces(
         found: list[Piece] = []
         for block in blocks:
             if block.table:
+                last = _go_on(block, last, lead)
                 found += _table_pieces(block.table, number, block.section, lead)
                 lead = ""
             elif block.paragraphs:
@@ -73,6 +78,19 @@ def pieces(
     yield held
 
 
+def _go_on(block: _Block, last: _Block | None, lead: str) -> _Block:
+    """A table that nothing names goes on with what the one before it in its section was."""
+    table, named = block.table, last.table if last else None
+    goes_on = last is not None and last.section == block.section and not lead
+    if table and named and goes_on and not table.caption:
+        table.caption, table.unit = named.caption, table.unit or named.unit
+    if table and not table.caption:
+        found = UNIT.search(lead)
+        table.unit = table.unit or (found.group(1) if found else "")
+        table.caption = UNIT.sub("", lead)
+    return block
+
+
 def _blocks(
     lines: Sequence[Line],
     kept: Sequence[int],
@@ -82,7 +100,8 @@ def _blocks(
     body = [lines[n] for n in kept]
     found: list[_Block] = []
     start = 0
-    tables = tables_of(body, before)
+    worded = any(_section(marks, n).startswith(WORDED) for n in (*kept[:1], *kept[-1:]))
+    tables = [] if worded else tables_of(body, before)
     for table in tables:
         found += _prose_blocks(body, kept, range(start, table.first), marks)
         found.append(_Block(_section(marks, kept[table.last]), table=table))
@@ -127,9 +146,12 @@ def _lead(found: Sequence[str]) -> str:
 
 
 def _table_pieces(table: Table, page: int, section: str, lead: str) -> Iterator[Piece]:
-    if section == CONTENTS:
+    if section in (CONTENTS, COVER) or _lists_pages(table):
         rows = [" ".join(filter(None, [row.label, *row.cells])) for row in table.rows]
-        yield Piece((page,), section, "prose", "\n".join(filter(None, [table.caption, *rows])))
+        heads = " ".join(filter(None, table.heads))
+        yield Piece(
+            (page,), section, "prose", "\n".join(filter(None, [table.caption, heads, *rows]))
+        )
         return
     head = f"{_caption(table, section, lead)}\n | {' | '.join(map(_clean, table.heads))}"
     lines: list[str] = []
@@ -145,6 +167,16 @@ def _table_pieces(table: Table, page: int, section: str, lead: str) -> Iterator[
             parent = ""
     if lines:
         yield Piece((page,), section, "table", "\n".join([head, *lines]))
+
+
+def _lists_pages(table: Table) -> bool:
+    """Whether the table is an index: one column of page numbers that never fall."""
+    cells = [cell for row in table.rows for cell in row.cells]
+    if len(table.columns) != 1 or len(cells) < 4 or not all(map(PAGE.fullmatch, cells)):
+        return False
+    numbers = [int(cell.rsplit("-", 1)[-1]) for cell in cells]
+    worded = all(re.search(r"[A-Za-z]{4}", row.label) for row in table.rows if row.cells)
+    return worded and numbers == sorted(numbers)
 
 
 def _long(lines: Sequence[str]) -> bool:
@@ -163,14 +195,12 @@ def _clean(text: str) -> str:
 def _caption(table: Table, section: str, lead: str) -> str:
     """What the table is, then unit and scale in parentheses."""
     parts = [part for part in table.caption.split(" - ") if part and not NOT_NAMES.search(part)]
-    unit = table.unit
     said = UNIT.search(lead)
-    if said:
-        unit = unit or said.group(1)
-        lead = UNIT.sub("", lead)
+    unit = table.unit or (said.group(1) if said else "")
     named = " - ".join(titled(part) for part in parts)
-    text = named if len(named.split()) > 2 else " ".join(filter(None, [named, lead]))
-    text = re.sub(r"\s*:?\s*$", "", re.sub(r"\s+([:,.])", r"\1", text or section))
+    if len(named.split()) <= 2 and lead and lead != table.caption:
+        named = f"{named} {UNIT.sub('', lead)}".strip()
+    text = re.sub(r"\s*:?\s*$", "", re.sub(r"\s+([:,.])", r"\1", named or section))
     return _clean(f"{text} ({_unit(unit, table)})" if unit else text)
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from backend.filings.lines import NOTHING, Line, is_figure
 
 CURRENCY = {"$", "€", "£", "¥", "US$", "C$", "A$", "R$", "CHF", "$(", "("}
+RANGE = re.compile(r"\s[-–—]\s|\s+to\s+|(?<=%)[-–—](?=[\d.])|(?<=\.\d)[-–—](?=[\d.])")
+FOOTNOTE = re.compile(r"(?<=[\d%)—–])\s*\((?:\d|[a-z])\)$")
+"""A footnote's mark after a figure; left on, it would read as one more figure."""
 TAIL = {"%", ")", "%)", ")%", "pts", "bps", "pp"}
 YEAR = re.compile(r"(?:19|20)\d\d(?:\s?\(\w\))?")
 PERIOD = re.compile(
@@ -53,9 +56,13 @@ def printed(text: str) -> str:
 
 
 def is_value(text: str) -> bool:
-    """Whether a cell holds a figure or the sign for none."""
-    bare = text.lstrip("$€£¥")
-    return is_figure(text) or bool(NOTHING.fullmatch(bare or text))
+    """Whether a cell holds a figure, a range of figures, or the sign for none."""
+    if is_figure(text) or NOTHING.fullmatch(text.lstrip("$€£¥") or text):
+        return True
+    ends = RANGE.split(text)
+    if len(ends) != 2 or (" to " in text and all(is_year(end.rstrip("%")) for end in ends)):
+        return False
+    return all(is_figure(end) or NOTHING.fullmatch(end) is not None for end in ends)
 
 
 def is_year(text: str) -> bool:
@@ -76,6 +83,8 @@ def bits_of(line: Line) -> list[Bit]:
         else:
             start, x0 = pending or ("", segment.x0)
             whole = printed(f"{start} {text}".strip())
+            bare = FOOTNOTE.sub("", whole)
+            whole = bare if is_value(bare) else whole
             found.append(Bit(whole, x0, segment.x1, segment.x0, is_value(whole)))
             pending = None
     if pending:

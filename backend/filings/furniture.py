@@ -18,7 +18,7 @@ HEAD, FOOT = 4, 3
 def furniture(pages: Sequence[Sequence[Line]]) -> list[set[int]]:
     """For each page the positions of lines that only serve turning pages."""
     seen = Counter(key for lines in pages for key in {_key(lines[n]) for n in _edges(lines)})
-    seen = Counter({key: count for key, count in seen.items() if not HEADING.search(key)})
+    seen = Counter({key: n for key, n in seen.items() if key and not HEADING.search(key)})
     often = max(5, len(pages) // 20)
     return [
         {n for n in _edges(lines) if seen[_key(lines[n])] >= often or _is_page_number(lines, n)}
@@ -32,8 +32,8 @@ def _edges(lines: Sequence[Line]) -> list[int]:
 
 
 def _key(line: Line) -> str:
-    """A line without its numbers, which differ from page to page."""
-    return re.sub(r"[\d\W_]+", " ", line.text.lower()).strip() or "#"
+    """A line without its numbers, which differ from page to page; nothing is left of years."""
+    return re.sub(r"[\d\W_]+", " ", line.text.lower()).strip()
 
 
 def _is_page_number(lines: Sequence[Line], n: int) -> bool:

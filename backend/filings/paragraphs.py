@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from statistics import median
 
-from backend.filings.lines import Line
+from backend.filings.lines import Line, Segment
 from backend.filings.tables import BULLET, CLEAR
-from backend.filings.words import Word
 
 ENDS = re.compile(r"[.!?:;][”\"’')\]]*$")
 
@@ -17,6 +16,10 @@ def paragraphs(lines: Sequence[Line]) -> list[str]:
     if not lines:
         return []
     left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
+    gutter = _gutter(lines)
+    if gutter is not None:
+        sides = (_within(lines, (left, gutter)), _within(lines, (gutter, right)))
+        return [text for side in sides for text in paragraphs(side)]
     pitch = _pitch(lines)
     found: list[str] = []
     for celled, run in groupby(_marked(lines), key=lambda pair: pair[0]):
@@ -26,6 +29,28 @@ def paragraphs(lines: Sequence[Line]) -> list[str]:
         else:
             found += _flowing(block, pitch=pitch, left=left, right=right)
     return found
+
+
+def _gutter(lines: Sequence[Line]) -> float | None:
+    """Where two columns of running text part, if the page is set so."""
+    if len(lines) < 10:
+        return None
+    left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
+    middle, near = (left + right) / 2, 0.15 * (right - left)
+    gaps = [
+        (a.x1 + b.x0) / 2
+        for line in lines
+        for a, b in zip(line.segments, line.segments[1:], strict=False)
+    ]
+    inner = [gap for gap in gaps if abs(gap - middle) < near]
+    if len(inner) < 0.6 * len(lines):
+        return None
+    gutter = median(inner)
+    crossing = [line for line in lines if any(part.x0 < gutter < part.x1 for part in line.segments)]
+    sides = ((left, gutter), (gutter, right + 1))
+    if len(crossing) > 0.1 * len(lines) or not all(_is_column(lines, side) for side in sides):
+        return None
+    return gutter
 
 
 def _marked(lines: Sequence[Line]) -> Iterator[tuple[bool, Line]]:
@@ -55,10 +80,8 @@ def _flowing(lines: Sequence[Line], *, pitch: float, left: float, right: float) 
         text = line.text
         if last is None or _begins(last, line, pitch=pitch, left=left, right=right):
             found.append(text)
-        elif found[-1].endswith("-") and text[:1].islower():
-            found[-1] += text
         else:
-            found[-1] += " " + text
+            found[-1] = _joined(found[-1], text)
         last = line
     return found
 
@@ -78,30 +101,56 @@ def _begins(last: Line, line: Line, *, pitch: float, left: float, right: float) 
 
 
 def _cells(lines: Sequence[Line]) -> list[str]:
-    """Lines of a grid in the order they were typeset, which goes cell by cell."""
-    found: list[str] = []
-    cell: list[Word] = []
-    top = 0.0
-    for word in sorted((word for line in lines for word in line.words), key=lambda w: w.order):
-        height = word.y1 - word.y0
-        if cell and _same_cell(cell, word, height):
-            found[-1] += (
-                "" if found[-1].endswith("-") and word.text[:1].islower() else " "
-            ) + word.text
-            cell.append(word)
+    """Cells side by side: two columns of prose one after the other, other grids row by row."""
+    reaches = _reaches(lines)
+    if len(reaches) == 2 and all(_is_column(lines, reach) for reach in reaches):
+        return [text for reach in reaches for text in paragraphs(_within(lines, reach))]
+    rows: list[list[str]] = []
+    firsts = [reaches and line.x0 < reaches[0][1] for line in lines]
+    goes_on = sum(map(bool, firsts)) < 0.8 * len(lines)
+    for line, first in zip(lines, firsts, strict=True):
+        if not rows or first or not goes_on:
+            rows.append([""] * max(len(reaches), 1))
+        for segment in line.segments:
+            n = _column(segment, reaches)
+            rows[-1][n] = _joined(rows[-1][n], segment.text)
+    return [" | ".join(filter(None, row)) for row in rows]
+
+
+def _reaches(lines: Sequence[Line]) -> list[tuple[float, float]]:
+    """From where to where each column of a grid reaches; lines across all do not count."""
+    width = max(line.x1 for line in lines) - min(line.x0 for line in lines)
+    found: list[tuple[float, float]] = []
+    segments = [segment for line in lines for segment in line.segments]
+    for segment in sorted(segments, key=lambda segment: segment.x0):
+        if segment.x1 - segment.x0 > 0.6 * width:
             continue
-        if cell and abs(top - word.y0) < 0.6 * height:
-            found[-1] += " | " + word.text
+        if found and segment.x0 < found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], segment.x1))
         else:
-            found.append(word.text)
-            top = word.y0
-        cell = [word]
+            found.append((segment.x0, segment.x1))
     return found
 
 
-def _same_cell(cell: Sequence[Word], word: Word, height: float) -> bool:
-    last = cell[-1]
-    if abs(last.y0 - word.y0) < 0.5 * height:
-        return -height < word.x0 - last.x1 < 0.9 * height
-    below = 0 < last.y0 - word.y0 < 1.7 * height
-    return below and word.x0 < max(w.x1 for w in cell) and word.x0 >= min(w.x0 for w in cell) - 12
+def _column(segment: Segment, reaches: Sequence[tuple[float, float]]) -> int:
+    starts = [n for n, reach in enumerate(reaches) if reach[0] <= segment.x0 + 1]
+    return starts[-1] if starts else 0
+
+
+def _within(lines: Sequence[Line], reach: tuple[float, float]) -> list[Line]:
+    """The lines of one column."""
+    kept = (
+        (line, [part for part in line.segments if reach[0] - 1 <= part.x0 < reach[1]])
+        for line in lines
+    )
+    return [Line(line.y, line.height, parts) for line, parts in kept if parts]
+
+
+def _is_column(lines: Sequence[Line], reach: tuple[float, float]) -> bool:
+    """Whether a column holds running text."""
+    column = _within(lines, reach)
+    return len(column) > 4 and sum(len(line.words) for line in column) > 4 * len(column)
+
+
+def _joined(start: str, end: str) -> str:
+    return start + end if start.endswith("-") and end[:1].islower() else f"{start} {end}".strip()

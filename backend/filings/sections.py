@@ -45,6 +45,9 @@ NOTE = re.compile(r"(?i)^note\s+(\d{1,2})\s*[-–—.:]*\s*(\S.*)$")
 NUMBERED = re.compile(r"^(\d{1,2})\.\s+([A-Z]\S*(?:\s+\S+){0,13})$")
 NOTES = re.compile(r"(?i)^notes to (?:the )?(?:consolidated )?financial statements")
 AUDITOR = re.compile(r"(?i)^report of independent registered public accounting firm")
+LISTED = re.compile(
+    r"(?i)^(?:consolidated |statements? of |balance sheets|report of |notes to |schedule )"
+)
 SCHEDULE = re.compile(r"(?i)^schedule\s+(i{1,3}|iv|v)\b\s*[-–—:.]*\s*(.*)$")
 EXHIBIT = re.compile(r"(?i)^exhibit\s+(\d{1,3}(?:\.\d+)?[a-z]?(?:\([a-z0-9]+\))?)[*+#]*$")
 CONTINUED = re.compile(r"(?i)\s*[-–—]*\s*\(?continued\)?\s*$")
@@ -60,6 +63,11 @@ class _Place:
     notes: bool = False
     signed: bool = False
     exhibits: bool = False
+
+
+def opens_section(text: str) -> bool:
+    """Whether a line reads as the heading of an item or a note."""
+    return any(pattern.match(text) for pattern in (ITEM, NOTE, NUMBERED))
 
 
 def titled(text: str) -> str:
@@ -117,8 +125,8 @@ def _is_contents(texts: Sequence[str]) -> bool:
 
 def _is_index(texts: Sequence[str]) -> bool:
     """Whether the page lists statements instead of holding one."""
-    plain = (re.sub(r"\s+(?:F-)?\d+$", "", text) for text in texts)
-    return sum(bool(STATEMENT.match(text) or AUDITOR.match(text)) for text in plain) >= 3
+    listed = [text for text in texts if re.search(r"\s(?:F-)?\d{1,3}$", text)]
+    return sum(LISTED.match(text) is not None for text in listed) >= 3
 
 
 def _marks(lines: Sequence[Line], texts: Sequence[str], place: _Place) -> Iterator[tuple[int, str]]:

@@ -16,6 +16,7 @@ from backend.filings.columns import (
     place,
 )
 from backend.filings.lines import Line
+from backend.filings.sections import opens_section
 
 CLEAR = 1.5
 """A gap of so many heights sets a cell apart from prose, whose justified gaps stay below it."""
@@ -31,7 +32,12 @@ TITLE = re.compile(
     r"subsidiaries|note \d+)"
 )
 BULLET = re.compile(r"^[•▪◦●○■–·*o]$")
-OPEN_END = re.compile(r"(?:,|\b(?:and|or|of|to|the|for|in|by|from|on|with|a|an|at|net))$")
+DATED = re.compile(r"(?i)\b(?:ended|as of|at)\b.*\b(?:19|20)\d\d$")
+LEAD = re.compile(
+    r"(?i)(?:\b(?:follow|summari|table|presents|consist)|(?:millions|thousands)\)).*:$"
+)
+"""A line that announces another table."""
+OPEN_END = re.compile(r"(?:,|\b(?:and|or|of|to|the|for|in|by|from|with|a|an))$")
 
 
 @dataclass(slots=True)
@@ -142,7 +148,7 @@ def _is_row(line: Line, bits: Sequence[Bit], left: float) -> bool:
     if bits[0].figure and len(bits) == 1:
         return bits[0].x0 > left + 150 and line.y > 60 and not is_year(bits[0].text)
     for before, bit in pairwise(bits):
-        if bit.figure and bit.x0 - before.x1 > CLEAR * line.height:
+        if bit.figure and bit.left - before.x1 > CLEAR * line.height:
             return True
     return bits[0].figure and all(bit.figure for bit in bits) and not _all_years(bits)
 
@@ -156,9 +162,8 @@ def _year_heads(bits: Sequence[Bit]) -> bool:
     figures = [bit for bit in bits if bit.figure]
     if not figures or not _all_years(figures):
         return False
-    years = [int(bit.text[:4]) for bit in figures]
-    if len(years) > 1:
-        return {abs(a - b) for a, b in pairwise(years)} <= {0, 1}
+    if len(figures) > 1:
+        return True
     label = bits[0].text
     return bits[0].figure or bool(UNIT.search(label) or STUB.search(label)) or len(bits) > 2
 
@@ -176,6 +181,7 @@ def _regions(
             if not (
                 any(prose[n] for n in between)
                 or len(between) > 8
+                or any(LEAD.search(lines[n].text) for n in between)
                 or any(_heads_anew(lines[n], bits[n], zone) for n in between)
             ):
                 found[-1] = (first, row)
@@ -187,7 +193,8 @@ def _regions(
 def _heads_anew(line: Line, bits: Sequence[Bit], zone: float) -> bool:
     """Whether a line between two rows holds the headings of another table."""
     over = [bit for bit in bits if bit.middle > zone - 5]
-    return len(over) > 1 or (len(over) == 1 and _year_heads(bits))
+    dated = over == list(bits) and DATED.search(line.text) is not None
+    return len(over) > 1 or (len(over) == 1 and (dated or _year_heads(bits)))
 
 
 def _table(
@@ -200,7 +207,7 @@ def _table(
     floor, first, last = span
     rows = [_data(bits[n]) for n in range(first, last + 1)]
     columns = columns_of([row for row in rows if any(bit.figure for bit in row)])
-    zone = min(column.x0 for column in columns)
+    zone = _zone(bits[first : last + 1], columns)
     start = _reach_up(lines, first, floor, prose)
     head_from, head_to = _head_lines(lines, bits, range(start, first), zone)
     title_from = _titles(lines, bits, range(start, head_from), zone)
@@ -215,6 +222,13 @@ def _table(
     caption = " - ".join(filter(None, (UNIT.sub("", text).strip() for text in titles)))
     body = _joined([_entry(lines[n], bits[n], zone) for n in range(head_to, end + 1)])
     return Table(caption, unit, names, _rows(body, columns), title_from, end, columns)
+
+
+def _zone(rows: Sequence[Sequence[Bit]], columns: Sequence[Column]) -> float:
+    """Where headings can start: the columns' left end, or where labels beside figures end."""
+    left = min(column.x0 for column in columns)
+    labels = [row[0].x1 for row in rows if len(row) > 1 and not row[0].figure]
+    return min(left, max(labels, default=left) + 2)
 
 
 def _data(bits: Sequence[Bit]) -> list[Bit]:
@@ -237,7 +251,11 @@ def _head_lines(
     lines: Sequence[Line], bits: Sequence[list[Bit]], above: range, zone: float
 ) -> tuple[int, int]:
     """The lines (from, to) that hold column headings; both at the end where none does."""
-    heads = [n for n in above if _is_head(lines[n], zone)]
+    heads = [
+        n
+        for n in above
+        if _is_head(lines[n], zone) and not _starts_row(lines[n], lines[n + 1], zone)
+    ]
     if not heads:
         end = above.stop
         while end > above.start and lines[end - 1].text.endswith(":"):
@@ -249,6 +267,12 @@ def _head_lines(
     return start, stop + 1
 
 
+def _starts_row(line: Line, below: Line, zone: float) -> bool:
+    """Whether a line with a label stands so near to the row below that it is part of it."""
+    labelled = line.x0 < zone - 4 and not STUB.search(line.segments[0].text)
+    return labelled and line.y - below.y < 0.9 * line.height
+
+
 def _is_head(line: Line, zone: float) -> bool:
     """Whether a line above a table stands over its columns, or is its unit."""
     text = line.text
@@ -257,7 +281,8 @@ def _is_head(line: Line, zone: float) -> bool:
     last = line.segments[-1]
     over = (last.x0 + last.x1) / 2 > zone - 4
     alone = len(line.segments) == 1
-    return over and not (alone and (TITLE.search(text) or text.endswith(":")))
+    sentence = text.endswith((".", ":")) and text.count(" ") > 5
+    return over and not (alone and TITLE.search(text)) and not sentence and not opens_section(text)
 
 
 def _titles(lines: Sequence[Line], bits: Sequence[list[Bit]], above: range, zone: float) -> int:
@@ -265,7 +290,8 @@ def _titles(lines: Sequence[Line], bits: Sequence[list[Bit]], above: range, zone
     start = above.stop
     while start > above.start and above.stop - start < 3:
         line = lines[start - 1]
-        if len(line.segments) > 1 and line.widest_gap > CLEAR or line.text.endswith("."):
+        celled = len(line.segments) > 1 and line.widest_gap > CLEAR
+        if celled or line.text.endswith(".") or opens_section(line.text):
             break
         below = lines[start] if start < len(lines) else line
         if line.y - below.y > 2.6 * line.height:
@@ -336,21 +362,32 @@ def _joined(entries: Sequence[_Entry]) -> list[_Entry]:
 
 def _one_row(upper: _Entry, lower: _Entry, pitch: float, after: Sequence[_Entry]) -> bool:
     gap = upper.bottom - lower.top
-    near = gap < 0.86 * pitch
+    near = gap < 0.83 * pitch
     if upper.bits and lower.bits:
-        return near and gap < 0.3 * pitch
+        worded = not any(bit.figure for bit in upper.bits) or _wrapped_words(lower)
+        return near and (gap < 0.3 * pitch or (worded and not lower.label[:1].isupper()))
     if not upper.bits and upper.label.endswith(":") and lower.label[:1].isupper():
         return False
     if upper.bits:  # a label alone, below a row: its end, or the start of the next one
         closer = not after or gap < 0.95 * (lower.bottom - after[0].top) or not after[0].bits
         return lower.label[:1].islower() and (near or gap < 1.1 * pitch) or near and closer
-    says_so = OPEN_END.search(upper.label) is not None or lower.label[:1].islower()
+    goes_on = lower.label[:1].islower() or lower.label[:1] == "("
+    says_so = OPEN_END.search(upper.label) is not None or goes_on
     return near or (says_so and gap < 1.15 * pitch) or (not lower.label and gap < pitch)
+
+
+def _wrapped_words(entry: _Entry) -> bool:
+    """Whether a line only ends the wording of cells above it."""
+    return not entry.label and not any(bit.figure for bit in entry.bits)
 
 
 def _rows(entries: Sequence[_Entry], columns: Sequence[Column]) -> list[Row]:
     rows: list[Row] = []
     for entry in entries:
+        alone = entry.bits[0] if len(entry.bits) == 1 and not entry.label else None
+        if alone and not alone.figure and alone.x0 < columns[0].x0 - 4:
+            rows.append(Row(alone.text, []))  # a heading of rows, centred over the table
+            continue
         cells = [""] * len(columns)
         for bit in entry.bits:
             n = place(bit, columns)
