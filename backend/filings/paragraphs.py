@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from statistics import median
 
-from backend.filings.lines import Line, Segment
+from backend.filings.lines import Line, Segment, lines_of
 from backend.filings.tables import BULLET, CLEAR
 
 ENDS = re.compile(r"[.!?:;][”\"’')\]]*$")
@@ -18,7 +18,7 @@ def paragraphs(lines: Sequence[Line]) -> list[str]:
     left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
     gutter = _gutter(lines)
     if gutter is not None:
-        sides = (_within(lines, (left, gutter)), _within(lines, (gutter, right)))
+        sides = (_side(lines, left, gutter), _side(lines, gutter, right + 1))
         return [text for side in sides for text in paragraphs(side)]
     pitch = _pitch(lines)
     found: list[str] = []
@@ -32,25 +32,34 @@ def paragraphs(lines: Sequence[Line]) -> list[str]:
 
 
 def _gutter(lines: Sequence[Line]) -> float | None:
-    """Where two columns of running text part, if the page is set so."""
+    """Where two columns of running text part, if the page is set so: hardly a word stands there."""
     if len(lines) < 10:
         return None
     left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
-    middle, near = (left + right) / 2, 0.15 * (right - left)
-    gaps = [
-        (a.x1 + b.x0) / 2
-        for line in lines
-        for a, b in zip(line.segments, line.segments[1:], strict=False)
+    tried = [left + (right - left) * share / 100 for share in range(38, 63)]
+    crossing = [
+        sum(any(word.x0 < x < word.x1 for word in line.words) for line in lines) for x in tried
     ]
-    inner = [gap for gap in gaps if abs(gap - middle) < near]
-    if len(inner) < 0.6 * len(lines):
+    fewest = min(crossing)
+    if fewest > 0.1 * len(lines):
         return None
-    gutter = median(inner)
-    crossing = [line for line in lines if any(part.x0 < gutter < part.x1 for part in line.segments)]
-    sides = ((left, gutter), (gutter, right + 1))
-    if len(crossing) > 0.1 * len(lines) or not all(_is_column(lines, side) for side in sides):
-        return None
-    return gutter
+    clear = [x for x, count in zip(tried, crossing, strict=True) if count == fewest]
+    gutter = clear[len(clear) // 2]
+    sides = (_side(lines, left, gutter), _side(lines, gutter, right))
+    return gutter if all(map(_is_text, sides)) else None
+
+
+def _side(lines: Sequence[Line], start: float, stop: float) -> list[Line]:
+    """The lines of the words whose middles lie between `start` and `stop`."""
+    kept = (
+        [word for word in line.words if start <= (word.x0 + word.x1) / 2 < stop] for line in lines
+    )
+    return [line for words in kept for line in lines_of(words)]
+
+
+def _is_text(column: Sequence[Line]) -> bool:
+    """Whether a column holds running text."""
+    return len(column) > 4 and sum(len(line.words) for line in column) > 4 * len(column)
 
 
 def _marked(lines: Sequence[Line]) -> Iterator[tuple[bool, Line]]:
@@ -103,7 +112,7 @@ def _begins(last: Line, line: Line, *, pitch: float, left: float, right: float) 
 def _cells(lines: Sequence[Line]) -> list[str]:
     """Cells side by side: two columns of prose one after the other, other grids row by row."""
     reaches = _reaches(lines)
-    if len(reaches) == 2 and all(_is_column(lines, reach) for reach in reaches):
+    if len(reaches) == 2 and all(_is_text(_within(lines, reach)) for reach in reaches):
         return [text for reach in reaches for text in paragraphs(_within(lines, reach))]
     rows: list[list[str]] = []
     firsts = [reaches and line.x0 < reaches[0][1] for line in lines]
@@ -144,12 +153,6 @@ def _within(lines: Sequence[Line], reach: tuple[float, float]) -> list[Line]:
         for line in lines
     )
     return [Line(line.y, line.height, parts) for line, parts in kept if parts]
-
-
-def _is_column(lines: Sequence[Line], reach: tuple[float, float]) -> bool:
-    """Whether a column holds running text."""
-    column = _within(lines, reach)
-    return len(column) > 4 and sum(len(line.words) for line in column) > 4 * len(column)
 
 
 def _joined(start: str, end: str) -> str:
