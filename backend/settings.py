@@ -68,6 +68,7 @@ def _home(value: Path) -> Path:
 Address = Annotated[str, AfterValidator(_address)]
 Key = Annotated[str, AfterValidator(_key), Field(repr=False)]
 Name = Annotated[str, AfterValidator(str.strip)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class Settings(BaseSettings):
     """A PDF with more pages is refused."""
     page_timeout: float = Field(default=20.0, gt=0, le=3600, allow_inf_nan=False)
     """Seconds that one page may take to read before it is given up."""
-    prices: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    prices: dict[str, tuple[Price, Price]] = Field(default_factory=dict)
     """USD per million tokens (in, out) by model name, as JSON; overrides the catalogue."""
 
     @cached_property

@@ -21,6 +21,7 @@ from backend.models.failures import (
     wait_before_retry,
 )
 from backend.models.replies import (
+    BadReply,
     ModelCard,
     batches,
     cards_of,
@@ -150,24 +151,26 @@ class Models:
         """One vector per text, in order, all of one length. An empty text counts as a space."""
         call = self._call(Role.EMBED, None)
         runs = list(batches([text or " " for text in texts]))
-        patience = 1 if len(runs) == 1 else INGEST_PATIENCE
-        gate = asyncio.Semaphore(AT_ONCE)
+        found: list[list[list[float]]] = [[] for _ in runs]
+        waiting = iter(enumerate(runs))  # shared: each run is taken by one worker
 
-        async def one(run: Sequence[str]) -> list[list[float]]:
-            async with gate:
-                return await self._vectors(call, run, patience)
+        async def work() -> None:
+            for place, run in waiting:
+                try:
+                    found[place] = await self._vectors(call, run, len(runs) == 1)
+                except TenkError:
+                    list(waiting)  # nobody begins another; what is in flight ends by itself
+                    raise
 
-        tasks = [asyncio.ensure_future(one(run)) for run in runs]
+        ends = await asyncio.gather(*(work() for _ in range(AT_ONCE)), return_exceptions=True)
+        for failure in filter(None, ends):
+            raise failure
+        vectors = [vector for run in found for vector in run]
         try:
-            found = [vector for vectors in await asyncio.gather(*tasks) for vector in vectors]
-            same_length(found)
-        except foreign_errors() as error:
+            same_length(vectors)
+        except BadReply as error:
             raise explain(error, call) from error
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        return found
+        return vectors
 
     async def models(self, role: Role) -> list[ModelCard]:
         """What the role's server lists, by name; dates that OpenAI leaves out, as known here."""
@@ -260,7 +263,7 @@ class Models:
         require_whole(finish, spoken)
         yield usage
 
-    async def _vectors(self, call: Call, run: Sequence[str], patience: int) -> list[list[float]]:
+    async def _vectors(self, call: Call, run: Sequence[str], alone: bool) -> list[list[float]]:
         def request() -> dict[str, Any]:
             optional = self._known(call, {"encoding_format": "base64"})
             return {"model": call.model, "input": list(run), **optional}
@@ -268,7 +271,7 @@ class Models:
         async def ask(body: Mapping[str, Any]) -> list[list[float]]:
             return vectors_of(await self._json(call, "/embeddings", body), len(run))
 
-        return await self._retried(call, request, ask, patience)
+        return await self._retried(call, request, ask, 1 if alone else INGEST_PATIENCE)
 
     async def _json(self, call: Call, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One request for JSON, once."""

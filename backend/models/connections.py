@@ -15,11 +15,16 @@ from weakref import WeakKeyDictionary
 from backend.settings import Endpoint, is_openai
 
 if TYPE_CHECKING:
+    import httpx
     from openai import AsyncOpenAI
 
 Clients = dict[tuple[str, str | None], "AsyncOpenAI"]
 CONNECT_TIMEOUT = 10.0
 """Seconds in which a server must take the connection; silence after that is `timeout`'s matter."""
+
+_OPEN: dict[int, AsyncGenerator[None, None]] = {}
+"""What closes the clients of a loop, by their id, while the loop runs. Held here, because one that
+nobody holds is cancelled with the loop's tasks, before it has closed anything."""
 
 
 class Connections:
@@ -28,20 +33,17 @@ class Connections:
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Clients] = WeakKeyDictionary()
-        self._closers: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = (
-            WeakKeyDictionary()
-        )
 
     async def client(self, endpoint: Endpoint) -> "AsyncOpenAI":
         """The client for this address and key; it does not retry by itself."""
-        if "openai.resources.chat" not in sys.modules:  # importing takes a second: not in the way of others
+        if "openai.resources.chat" not in sys.modules:  # a second, in nobody's way
             await asyncio.to_thread(import_module, "openai.resources.chat")
         loop = asyncio.get_running_loop()
         clients = self._clients.get(loop)
         if clients is None:
             clients = self._clients[loop] = {}
-            self._closers[loop] = _closing(clients)
-            await anext(self._closers[loop])
+            _OPEN[id(clients)] = _closing(clients)
+            await anext(_OPEN[id(clients)])
         url = endpoint.base_url or ""
         if (url, endpoint.api_key) not in clients:
             clients[url, endpoint.api_key] = _open(url, endpoint.api_key, self._timeout)
@@ -49,10 +51,9 @@ class Connections:
 
     async def close(self) -> None:
         """Close what this loop opened. A call after it opens anew."""
-        loop = asyncio.get_running_loop()
-        self._clients.pop(loop, None)
-        if closer := self._closers.pop(loop, None):
-            await closer.aclose()
+        clients = self._clients.pop(asyncio.get_running_loop(), None)
+        if clients is not None:
+            await _OPEN[id(clients)].aclose()
 
 
 async def _closing(clients: Clients) -> AsyncGenerator[None, None]:
@@ -66,6 +67,7 @@ async def _closing(clients: Clients) -> AsyncGenerator[None, None]:
     finally:
         for client in clients.values():
             await client.close()
+        _OPEN.pop(id(clients), None)
 
 
 def _open(url: str, key: str | None, timeout: float) -> "AsyncOpenAI":
@@ -74,8 +76,6 @@ def _open(url: str, key: str | None, timeout: float) -> "AsyncOpenAI":
 
     parts = urlsplit(url)
     headers: dict[str, str | Omit] = {}
-    if not key:
-        headers["Authorization"] = Omit()
     if not is_openai(url):  # the SDK would send OPENAI_ORG_ID and OPENAI_PROJECT_ID anywhere
         headers |= {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
     limits = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
@@ -90,8 +90,13 @@ def _open(url: str, key: str | None, timeout: float) -> "AsyncOpenAI":
             timeout=limits,
             # a proxy that the environment names cannot reach this machine's own servers
             trust_env=not _is_loopback(parts.hostname or ""),
+            event_hooks={} if key else {"request": [_without_key]},
         ),
     )
+
+
+async def _without_key(request: "httpx.Request") -> None:
+    request.headers.pop("Authorization", None)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,0 +1,1 @@
+"""Tests. A package, because some library in the environment calls its own `tests` too."""
