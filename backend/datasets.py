@@ -17,6 +17,10 @@ from backend.passages import cell_tuple, is_refusal
 from backend.quantities import Quantity, quantities, same_value
 from backend.records import Example, Turn
 
+Rule = Literal[
+    "by hand", "not whole", "thumbs-down", "refusal", "unsourced", "too long", "exam", "repeat"
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Curated:
@@ -25,6 +29,8 @@ class Curated:
     example: Example
     state: Literal["kept", "dropped"]
     reason: str
+    rule: Rule | None = None
+    """The rule that decided, for counting; None where none had to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def _unless_repeated(one: Curated, chosen: Curated | None) -> Curated:
         reason = f"a refine step wrote this answer again in {other}, which is kept"
     else:
         reason = f"the same question is asked again in {other}, which is kept"
-    return Curated(one.example, "dropped", reason)
+    return Curated(one.example, "dropped", reason, "repeat")
 
 
 def rule_against(example: Example, turn: Turn | None, rules: Rules = Rules()) -> Curated | None:
@@ -76,11 +82,13 @@ def rule_against(example: Example, turn: Turn | None, rules: Rules = Rules()) ->
     None where nothing speaks against it, so that only a repeat can.
     """
     if example.by_hand == "keep":
-        return Curated(example, "kept", _hand("kept", example))
+        return Curated(example, "kept", _hand("kept", example), "by hand")
     if example.by_hand == "drop":
-        return Curated(example, "dropped", _hand("dropped", example))
-    reason = next(filter(None, _reasons(example, turn, rules)), None)
-    return None if reason is None else Curated(example, "dropped", reason)
+        return Curated(example, "dropped", _hand("dropped", example), "by hand")
+    for rule, reason in _reasons(example, turn, rules):
+        if reason is not None:
+            return Curated(example, "dropped", reason, rule)
+    return None
 
 
 def _hand(decision: str, example: Example) -> str:
@@ -88,18 +96,26 @@ def _hand(decision: str, example: Example) -> str:
     return f"{decision} by hand{why}"
 
 
-def _reasons(example: Example, turn: Turn | None, rules: Rules) -> Iterator[str | None]:
+def _reasons(
+    example: Example, turn: Turn | None, rules: Rules
+) -> Iterator[tuple[Rule, str | None]]:
     """Why an example does not teach, in the order in which a person would ask."""
     if turn is not None:
-        yield _not_whole(turn)
-        yield _disliked(turn) if example.correction is None else None
-    if is_refusal(MARKER.sub("", taught(example))):
-        yield "the answer refuses: it says that the evidence does not hold what was asked"
+        yield "not whole", _not_whole(turn)
+    if turn is not None and example.correction is None:
+        yield "thumbs-down", _disliked(turn)
+    yield "refusal", _refuses(example)
     if example.correction is None:
-        yield _unsourced(example, turn)
-    yield _too_long(example, rules.context_tokens)
+        yield "unsourced", _unsourced(example, turn)
+    yield "too long", _too_long(example, rules.context_tokens)
     if rules.on_exam_side is not None and rules.on_exam_side(group_of(example, turn)):
-        yield "it belongs to the exam, so it can never be trained on"
+        yield "exam", "it belongs to the exam, so it can never be trained on"
+
+
+def _refuses(example: Example) -> str | None:
+    if not is_refusal(MARKER.sub("", taught(example))):
+        return None
+    return "the answer refuses: it says that the evidence does not hold what was asked"
 
 
 def _not_whole(turn: Turn) -> str | None:

@@ -121,6 +121,26 @@ def test_a_turn_that_does_not_teach_says_why(given: dict[str, Any], reason: str)
     assert (one.state, one.reason) == ("dropped", reason)
 
 
+def test_each_drop_names_its_rule_so_that_drops_can_be_counted() -> None:
+    rows = [
+        row(1, question="What was revenue?"),
+        row(2, question="What was revenue?"),
+        row(3, rating=-1, comment="one"),
+        row(4, rating=-1, comment="other"),
+        row(5, citations=[]),
+        row(6, by_hand="drop"),
+    ]
+
+    assert [one.rule for one in curate(rows)] == [
+        "repeat",
+        None,
+        "thumbs-down",
+        "thumbs-down",
+        "unsourced",
+        "by hand",
+    ]
+
+
 def test_a_thumbs_up_changes_nothing() -> None:
     assert only(row(rating=1)).state == "kept"
 
