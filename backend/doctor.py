@@ -1,0 +1,202 @@
+"""How each role's model is doing: settings and models go in, one report a role comes out.
+
+It alone knows what is worth a warning and what the operator should change. A probe is one short
+real call a role (an answer of a word, a vector), for nothing less shows that a role works.
+"""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+
+from backend.errors import ConfigurationError, TenkError
+from backend.models import FINE_TUNING_ENDS, ModelCard, Models, shutdown
+from backend.records import Message, Role, Usage, now
+from backend.settings import Endpoint, Settings, is_openai
+
+SOON = 60
+"""Days before a shutdown from which it is a warning."""
+PATIENCE = 15.0
+"""Seconds that one probe may take."""
+HELLO = (Message(role="user", content="Answer with the one word: ready"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What probing one role found. `failure`: why its model could not be called."""
+
+    failure: str | None = None
+    cards: list[ModelCard] | None = None  # None: the server does not list its models
+    fine_tunes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoleReport:
+    """How one role is doing. `what_to_change` is empty where nothing needs to be."""
+
+    role: Role
+    url: str
+    model: str
+    local: bool
+    reachable: bool  # the server lists its models, or the model answered
+    capabilities: dict[str, bool]
+    shutdown_date: date | None
+    warning: str = ""
+    what_to_change: str = ""
+    note: str = ""
+    offers: list[str] = field(default_factory=list[str])  # models that the server lists
+
+
+async def examine(
+    settings: Settings, models: Models, *, today: date | None = None
+) -> list[RoleReport]:
+    """Probe every role, all at once, and report in the order of `Role`. Raises no TenkError."""
+    day = today or now().date()
+    return list(await asyncio.gather(*(_examine(settings, models, r, day) for r in Role)))
+
+
+async def _examine(settings: Settings, models: Models, role: Role, today: date) -> RoleReport:
+    try:
+        endpoint = models.endpoint(role)
+    except ConfigurationError as error:
+        told = getattr(settings, f"{role}_base_url") or settings.base_url
+        return RoleReport(role, str(told), "", False, False, {}, None, what_to_change=str(error))
+    return report(endpoint, await _probe(models, role), today)
+
+
+async def _probe(models: Models, role: Role) -> Found:
+    call = _embed(models) if role is Role.EMBED else _answer(models, role)
+    cards, failure, fine_tunes = await asyncio.gather(
+        _listed(models, role), call, _fine_tunes(models, role)
+    )
+    return Found(failure, cards, fine_tunes)
+
+
+async def _listed(models: Models, role: Role) -> list[ModelCard] | None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await models.models(role)
+    except (TenkError, TimeoutError):
+        return None
+
+
+async def _answer(models: Models, role: Role) -> str | None:
+    try:
+        async with asyncio.timeout(PATIENCE), aclosing(models.stream(role, HELLO)) as parts:
+            async for part in parts:
+                if not isinstance(part, Usage):
+                    break  # it speaks; no need to pay for more
+    except TenkError as error:
+        return str(error)
+    except TimeoutError:
+        return _silent(models, role)
+    return None
+
+
+async def _embed(models: Models) -> str | None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await models.embed(["ready"])
+    except TenkError as error:
+        return str(error)
+    except TimeoutError:
+        return _silent(models, Role.EMBED)
+    return None
+
+
+async def _fine_tunes(models: Models, role: Role) -> bool:
+    if role is not Role.STUDENT:
+        return False
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await models.fine_tunes(role)
+    except TimeoutError:
+        return False
+
+
+def _silent(models: Models, role: Role) -> str:
+    endpoint = models.endpoint(role)
+    return (
+        f"The {role} model {endpoint.model} at {endpoint.base_url} said nothing for "
+        f"{PATIENCE:.0f} s; check that the server is well, or set {endpoint.variable('base_url')} "
+        "to another."
+    )
+
+
+# -- what it means: pure
+
+
+def report(endpoint: Endpoint, found: Found, today: date) -> RoleReport:
+    """What the findings mean for the operator on that day."""
+    works = found.failure is None
+    capabilities = {"chat": works, "streaming": works}
+    if endpoint.role is Role.EMBED:
+        capabilities = {"embeddings": works}
+    if endpoint.role is Role.STUDENT:
+        capabilities["fine_tuning"] = found.fine_tunes
+    ends = _shutdown(endpoint, found.cards or [])
+    warnings = [
+        *_about_shutdown(endpoint, ends, today),
+        *(_about_fine_tuning(endpoint, found, today) if endpoint.role is Role.STUDENT else []),
+    ]
+    offers = [card.id for card in found.cards or []]
+    changes = [found.failure + _nearest(endpoint.model, offers)] if found.failure else []
+    changes += [remedy for _, remedy in warnings]
+    return RoleReport(
+        endpoint.role,
+        endpoint.base_url or "",
+        endpoint.model,
+        endpoint.local,
+        works or found.cards is not None,
+        capabilities,
+        ends,
+        " ".join(warning for warning, _ in warnings),
+        " ".join(changes),
+        "tenk's own: no language model, for trying and testing." if endpoint.local else "",
+        offers,
+    )
+
+
+def _nearest(model: str, offers: list[str]) -> str:
+    near = [] if model in offers else get_close_matches(model, offers, n=3)
+    return f" Near that name it lists: {', '.join(near)}." if near else ""
+
+
+def _shutdown(endpoint: Endpoint, cards: list[ModelCard]) -> date | None:
+    """The server's own date; for OpenAI, where it tells none, the catalogue's."""
+    base = endpoint.model.split(":")[1] if endpoint.model.startswith("ft:") else endpoint.model
+    for card in cards:
+        if card.id in (endpoint.model, base) and card.shutdown_date:
+            return card.shutdown_date
+    return shutdown(endpoint.model) if is_openai(endpoint.base_url or "") else None
+
+
+def _about_shutdown(endpoint: Endpoint, ends: date | None, today: date) -> list[tuple[str, str]]:
+    if ends is None or (days := (ends - today).days) > SOON:
+        return []
+    when = f"in {days} days" if days > 0 else "today" if days == 0 else f"{-days} days ago"
+    verb = "is shut down" if days >= 0 else "was shut down"
+    remedy = f"Set {endpoint.variable('model')} to a model that stays."
+    return [(f"{endpoint.model} {verb} on {ends} ({when}).", remedy)]
+
+
+def _about_fine_tuning(endpoint: Endpoint, found: Found, today: date) -> list[tuple[str, str]]:
+    setting = endpoint.variable("base_url")
+    if is_openai(endpoint.base_url or "") and (FINE_TUNING_ENDS - today).days <= SOON:
+        ends = "ended" if today >= FINE_TUNING_ENDS else "ends"
+        return [
+            (
+                f"OpenAI's fine-tuning {ends} for everyone on {FINE_TUNING_ENDS}, and is closed to "
+                "newcomers since 2026-05-07.",
+                f"Set {setting} to a server that fine-tunes, or to local.",
+            )
+        ]
+    if found.failure is None and not found.fine_tunes and not endpoint.local:
+        return [
+            (
+                "This server has no fine-tuning route, so the student cannot be trained there.",
+                f"Set {setting} to a server that fine-tunes, or to local.",
+            )
+        ]
+    return []
