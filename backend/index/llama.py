@@ -18,6 +18,7 @@ from llama_index.core.schema import (
 )
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
+    FilterCondition,
     FilterOperator,
     MetadataFilter,
     MetadataFilters,
@@ -279,16 +280,35 @@ def index_over(store: SqliteVectorStore, embedding: GivenEmbedding) -> VectorSto
 
 
 def retriever(
-    index: VectorStoreIndex, *, filings: list[str], limit: int, passing_over: Iterable[str] = ()
+    index: VectorStoreIndex,
+    *,
+    filings: Sequence[str],
+    limit: int,
+    passing_over: Iterable[str] = (),
+    statements: Sequence[str] = (),
 ) -> VectorIndexRetriever:
-    """A hybrid retriever over these filings alone."""
-    only = MetadataFilter(key="filing", value=filings, operator=FilterOperator.IN)
+    """A hybrid retriever over these filings alone, or over the tables of their statements."""
+    only = MetadataFilter(key="filing", value=list(filings), operator=FilterOperator.IN)
+    filters: list[MetadataFilter | MetadataFilters] = [only]
+    if statements:
+        filters += [MetadataFilter(key="kind", value="table"), _titled(statements)]
     return VectorIndexRetriever(
         index,
         similarity_top_k=limit,
         vector_store_query_mode=VectorStoreQueryMode.HYBRID,
-        filters=MetadataFilters(filters=[only]),
+        filters=MetadataFilters(filters=filters),
         vector_store_kwargs={"passing_over": tuple(passing_over)},
+    )
+
+
+def _titled(statements: Sequence[str]) -> MetadataFilters:
+    """Sections of these names, "Consolidated" or not, in plural or singular."""
+    names = [name.removeprefix("Consolidated ") for name in statements]
+    names += [name.replace("Statements", "Statement").replace("Sheets", "Sheet") for name in names]
+    match = FilterOperator.TEXT_MATCH_INSENSITIVE
+    return MetadataFilters(
+        filters=[MetadataFilter(key="section", value=name, operator=match) for name in names],
+        condition=FilterCondition.OR,
     )
 
 

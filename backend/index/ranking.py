@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +112,28 @@ def _within(named: Sequence[set[str]], passage: Passage) -> bool:
     return any(name <= here for name in named)
 
 
+STATEMENT_TABLES = 2
+"""Of one statement: a long one is in several parts."""
+
+
+def with_statements(found: Sequence[Passage], tables: Sequence[Passage]) -> list[Passage]:
+    """The parts of statements that a question needs, in turn with what its words found."""
+    kept: list[Passage] = []
+    for table in tables:
+        if sum(table.section == other.section for other in kept) < STATEMENT_TABLES:
+            kept.append(table)
+    first: dict[int, Passage] = {}
+    for passage in in_turn([found, kept]):
+        first.setdefault(passage.chunk, passage)
+    return list(first.values())
+
+
 def in_turn(lists: Sequence[Sequence[Passage]]) -> list[Passage]:
-    """The first of each list, then the second of each, and so on."""
+    """The first of each list, then the second of each, and so on; scores fall with the order."""
     longest = max((len(found) for found in lists), default=0)
-    return [found[n] for n in range(longest) for found in lists if n < len(found)]
+    mixed = [found[n] for n in range(longest) for found in lists if n < len(found)]
+    scores = accumulate((passage.score for passage in mixed), min)
+    return [
+        passage.model_copy(update={"score": score})
+        for passage, score in zip(mixed, scores, strict=True)
+    ]

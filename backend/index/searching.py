@@ -1,13 +1,15 @@
 """The index as the drivers see it: filings go in, a question brings passages out, best first."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.errors import DataError, NotFound, ProviderError
 from backend.index import rows, vectors
 from backend.index.choosing import choose
-from backend.index.ranking import CANDIDATES, in_turn, rank
+from backend.index.ranking import CANDIDATES, in_turn, rank, with_statements
+from backend.index.statements import statements_needed
 from backend.records import Chunk, Filing, Passage
 
 if TYPE_CHECKING:
@@ -111,11 +113,8 @@ class Index:
         self._check_dimension(asked)
         several = choice.companies_named > 1
         searched = [[one] for one in choice.filings] if several else [choice.filings]
-        found = [
-            rank(question, await self._retrieve(question, asked, group, choice.words))
-            for group in searched
-        ]
-        return in_turn(found)[:limit]
+        looking = _Looking(self._llama.over_it, question, asked, choice.words)
+        return in_turn([await looking.among(group) for group in searched])[:limit]
 
     def chunks_of(self, filing_id: str) -> list[Passage]:
         """All of a filing's chunks in the filing's order; their score is 0."""
@@ -129,19 +128,6 @@ class Index:
             return rows.counts(connection)
 
     # -- inside
-
-    async def _retrieve(
-        self, question: str, asked: list[float], filings: Sequence[Filing], words: frozenset[str]
-    ) -> list[Passage]:
-        from llama_index.core.schema import QueryBundle
-
-        from backend.index.llama import retriever
-
-        ids = [filing.id for filing in filings]
-        search = retriever(self._llama.over_it, filings=ids, limit=CANDIDATES, passing_over=words)
-        found = await search.aretrieve(QueryBundle(question, embedding=asked))
-        by_id = {filing.id: filing for filing in filings}
-        return [_evidence(hit, by_id) for hit in found]
 
     @property
     def _llama(self) -> _Llama:
@@ -183,6 +169,42 @@ class Index:
                 f"{self._model}, found {fault}. Type `tenk doctor`."
             )
         return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """One question on its way through LlamaIndex's retriever."""
+
+    index: "VectorStoreIndex"
+    question: str
+    vector: list[float]
+    passing_over: frozenset[str]
+
+    async def among(self, filings: Sequence[Filing]) -> list[Passage]:
+        """Passages of these filings, best first, with the statements that the question needs."""
+        found = rank(self.question, await self._retrieve(filings, limit=CANDIDATES))
+        if needed := statements_needed(self.question):
+            tables = await self._retrieve(filings, limit=CANDIDATES // 4, statements=needed)
+            found = with_statements(found, tables)
+        return found
+
+    async def _retrieve(
+        self, filings: Sequence[Filing], *, limit: int, statements: Sequence[str] = ()
+    ) -> list[Passage]:
+        from llama_index.core.schema import QueryBundle
+
+        from backend.index.llama import retriever
+
+        search = retriever(
+            self.index,
+            filings=[filing.id for filing in filings],
+            limit=limit,
+            passing_over=self.passing_over,
+            statements=statements,
+        )
+        found = await search.aretrieve(QueryBundle(self.question, embedding=self.vector))
+        by_id = {filing.id: filing for filing in filings}
+        return [_evidence(hit, by_id) for hit in found]
 
 
 def open_index(home: Path, *, embed: Embed, embed_model: str) -> Index:
