@@ -101,6 +101,7 @@ def _notes(told: Structure, empty: list[int], count: int) -> list[str]:
 
 
 def _apart(pages: list[list[Line]], told: Structure, notes: list[str]) -> Iterator[dict[str, Any]]:
+    yield {"apart": 0}
     marks = sections(pages)
     chunks: list[dict[str, Any]] = []
     for number, found in enumerate(pieces(pages, marks, furniture(pages)), 1):

@@ -50,30 +50,33 @@ def read_filing(
     """Read the PDF at `path`. Blocks: call it in a thread where others wait.
 
     `on_page` is told the page about to be read, from 1, and how many there are; what it raises
-    ends the reading. `page_timeout` are the seconds that one page may take. Raises BadFile.
+    ends the reading. `page_timeout` are the seconds that one page may take. Raises BadFile, whose
+    text is the reason without the file's name.
     """
     sha256 = check(path)
     with _reader(path, max_pages) as messages:
-        told = _follow(path, messages, max_pages, page_timeout, on_page or _nobody)
+        told = _follow(messages, max_pages, page_timeout, on_page or _nobody)
     return _filing(path, sha256, told)
 
 
 def check(path: Path) -> str:
-    """The file's sha256, if it can be a PDF at all. Raises BadFile."""
+    """The file's sha256, if it can be a PDF at all. Raises BadFile, as `read_filing` does."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BadFile(f"{path.name} cannot be opened: {error.strerror}. Check the path.") from None
+        raise BadFile(
+            f"It cannot be opened: {error.strerror}. Check the path and who may read it."
+        ) from None
     if not data:
-        raise BadFile(f"{path.name} is empty (0 bytes). Expected a PDF; fetch the file again.")
+        raise BadFile("It is empty: expected a PDF, found 0 bytes. Fetch the file again.")
     if b"%PDF-" not in data[:1024]:
         raise BadFile(
-            f"{path.name} is not a PDF: expected it to start with %PDF-, found {_kind(data)}. "
+            f"It is not a PDF: expected it to start with %PDF-, found {_kind(data)}. "
             "Print or export the filing as a PDF, and ingest that."
         )
     if b"%%EOF" not in data[-TAIL:] and b"startxref" not in data[-TAIL:]:
         raise BadFile(
-            f"{path.name} is truncated: expected %%EOF at its end, found none in "
+            f"It is truncated: expected %%EOF at its end, found none in "
             f"{len(data):,} bytes. Fetch the file again."
         )
     return hashlib.sha256(data).hexdigest()
@@ -128,7 +131,6 @@ def _root() -> str:
 
 
 def _follow(
-    path: Path,
     messages: SimpleQueue[str | None],
     max_pages: int,
     page_timeout: float,
@@ -140,9 +142,9 @@ def _follow(
         try:
             line = messages.get(timeout=patience)
         except Empty:
-            raise BadFile(_hung(path, page, patience)) from None
+            raise BadFile(_hung(page, patience)) from None
         if line is None:
-            raise BadFile(_died(path, page))
+            raise BadFile(_died(page))
         message: dict[str, Any] = json.loads(line)
         if "filing" in message:
             return message["filing"]
@@ -152,46 +154,45 @@ def _follow(
         elif "apart" in message:
             patience = max(START, page_timeout)
         else:
-            raise BadFile(_reason(path, message, max_pages))
+            raise BadFile(_reason(message, max_pages))
 
 
-def _hung(path: Path, page: int, seconds: float) -> str:
-    what = f"page {page}" if page else "opening it"
+def _hung(page: int, seconds: float) -> str:
+    what = f"Page {page}" if page else "Opening it"
     return (
-        f"{path.name}: {what} took longer than {seconds:g} s, so it was given up. Ingest the file "
-        "without that page, or raise TENK_PAGE_TIMEOUT."
+        f"{what} took longer than {seconds:g} s, so it was given up. Ingest the file without that "
+        "page, or raise TENK_PAGE_TIMEOUT."
     )
 
 
-def _died(path: Path, page: int) -> str:
+def _died(page: int) -> str:
     where = f"at page {page}" if page else "while opening it"
     return (
-        f"{path.name} is damaged: reading it ended abruptly {where}. Expected a readable PDF; "
+        f"It is damaged: reading it ended abruptly {where}. Expected a readable PDF; "
         "print it to a new PDF, and ingest that."
     )
 
 
-def _reason(path: Path, message: dict[str, Any], max_pages: int) -> str:
-    name = path.name
+def _reason(message: dict[str, Any], max_pages: int) -> str:
     if "locked" in message:
         return (
-            f"{name} is locked: expected a PDF that opens without a password, found one that asks "
+            "It is locked: expected a PDF that opens without a password, found one that asks "
             "for it. Save an unlocked copy, and ingest that."
         )
     if "scanned" in message:
         return (
-            f"{name} holds no text: expected a PDF with text, found {message['scanned']} pages of "
+            f"It holds no text: expected a PDF with text, found {message['scanned']} pages of "
             "images. Run text recognition (OCR) over it, and ingest the result."
         )
     if message.get("pages") == 0:
-        return f"{name} has no pages. Expected a filing; fetch the file again."
+        return "It has no pages. Expected a filing; fetch the file again."
     if "pages" in message:
         return (
-            f"{name} has {message['pages']:,} pages: expected at most {max_pages:,}. Split it, or "
+            f"It has {message['pages']:,} pages: expected at most {max_pages:,}. Split it, or "
             "raise TENK_MAX_PAGES."
         )
     return (
-        f"{name} is damaged or truncated: expected a readable PDF, found "
+        "It is damaged or truncated: expected a readable PDF, found "
         f"'{message.get('damaged', 'nothing')}'. Fetch the file again."
     )
 

@@ -1,5 +1,6 @@
 """Filings: the rows that make a document visible."""
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from backend.errors import NotFound
@@ -29,6 +30,16 @@ def add_filing(session: Session, row: Filing) -> Filing:
     session.add(row)
     session.flush()
     return row
+
+
+def add_filing_once(session: Session, row: Filing) -> bool:
+    """Make a document visible, unless another process has done so meanwhile."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
 
 
 def remove_filing(session: Session, key: str) -> Filing:
