@@ -1,18 +1,17 @@
-"""Logged examples in, which of them teach and why the others do not out; chat files in and out.
+"""Logged examples in, which of them teach and why the others do not out.
 
 It alone knows the rules of curation. Everything is decided again from the log each time, so a
 thumbs-down after an export still counts in the next.
 """
 
 import hmac
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal
 
 from backend.claims import MARKER, NO_SOURCE, figures_of
-from backend.errors import DataError
+from backend.datasets.chat_files import asked_in, rewritten_answer, taught
 from backend.passages import cell_tuple, is_refusal
 from backend.quantities import Quantity, quantities, same_value
 from backend.records import Example, Turn
@@ -20,6 +19,9 @@ from backend.records import Example, Turn
 Rule = Literal[
     "by hand", "not whole", "thumbs-down", "refusal", "unsourced", "too long", "exam", "repeat"
 ]
+
+
+EXAM_REASON = "it belongs to the exam, so it can never be trained on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,11 @@ def _unless_repeated(one: Curated, chosen: Curated | None) -> Curated:
 def rule_against(example: Example, turn: Turn | None, rules: Rules = Rules()) -> Curated | None:
     """What decides an example whatever the others are: a person, or a rule that drops it.
 
-    None where nothing speaks against it, so that only a repeat can.
+    None where nothing speaks against it, so that only a repeat can. The exam's rule comes first,
+    and no hand overrules it: a student that has seen an exam question cannot be examined on it.
     """
+    if rules.on_exam_side is not None and rules.on_exam_side(group_of(example, turn)):
+        return Curated(example, "dropped", EXAM_REASON, "exam")
     if example.by_hand == "keep":
         return Curated(example, "kept", _hand("kept", example), "by hand")
     if example.by_hand == "drop":
@@ -108,8 +113,6 @@ def _reasons(
     if example.correction is None:
         yield "unsourced", _unsourced(example, turn)
     yield "too long", _too_long(example, rules.context_tokens)
-    if rules.on_exam_side is not None and rules.on_exam_side(group_of(example, turn)):
-        yield "exam", "it belongs to the exam, so it can never be trained on"
 
 
 def _refuses(example: Example) -> str | None:
@@ -167,19 +170,6 @@ def _too_long(example: Example, limit: int) -> str | None:
     return f"about {tokens} tokens are too long for the student, which takes {limit}"
 
 
-def taught(example: Example) -> str:
-    """The answer that is trained on: a person's correction, else the answer without our marks."""
-    return example.correction or unmarked(example.answer)
-
-
-_MARKED = re.compile(r"⚠ (.+?) \(not in the cited evidence\)")
-
-
-def unmarked(answer: str) -> str:
-    """The answer without the marks that are there for the reader."""
-    return _MARKED.sub(r"\1", answer.replace(f" {NO_SOURCE}", ""))
-
-
 # -- what is the same, and what belongs together
 
 
@@ -219,105 +209,10 @@ def exam_side(key: bytes, *, share: float = 0.2) -> Callable[[str], bool]:
     return on_exam_side
 
 
-# -- chat files
-
-
-def to_chat(example: Example) -> dict[str, list[dict[str, str]]]:
-    """The example as fine-tuning takes it: the exact messages, then the answer to learn."""
-    sent = [{"role": str(m["role"]), "content": str(m["content"])} for m in example.messages]
-    return {"messages": [*sent, {"role": "assistant", "content": taught(example)}]}
-
-
-def to_chat_jsonl(example: Example) -> str:
-    """As `to_chat`, on one line without its end."""
-    return json.dumps(to_chat(example), ensure_ascii=False)
-
-
-def from_chat_jsonl(lines: Iterable[str]) -> list[Example]:
-    """Examples out of a chat file, ours or another tool's ("finetuning_events.jsonl").
-
-    Raises DataError naming the line that is none.
-    """
-    found = [
-        _imported(line, number) for number, line in enumerate(lines, 1) if line.strip("\ufeff \r\n")
-    ]
-    if not found:
-        raise DataError("The file holds no example. Expected one JSON object a line.")
-    return found
-
-
-_ROLES = ("system", "user", "assistant")
-
-
-def _imported(line: str, number: int) -> Example:
-    *asked, answer = _messages(line, number)
-    users = [message["content"] for message in asked if message["role"] == "user"]
-    if not users or answer["role"] != "assistant":
-        raise DataError(
-            f"Line {number}: expected a message of the user, and the last one of the assistant."
-        )
-    return Example(
-        source="imported",
-        question=question_in(users[-1]),
-        answer=answer["content"],
-        messages=asked,
-        evidence=[],
-    )
-
-
-def _messages(line: str, number: int) -> list[dict[str, str]]:
-    try:
-        row: Any = json.loads(line.strip("\ufeff"))
-    except ValueError as error:
-        raise DataError(f"Line {number} is not JSON: {error}.") from None
-    given: Any = cast(Mapping[str, Any], row).get("messages") if isinstance(row, dict) else None
-    if not isinstance(given, list) or not given:
-        raise DataError(f'Line {number}: expected an object with a list of "messages".')
-    return [_message(message, number) for message in cast(list[Any], given)]
-
-
-def _message(given: Any, number: int) -> dict[str, str]:
-    told: Mapping[str, Any] = cast(dict[str, Any], given) if isinstance(given, dict) else {}
-    role, content = told.get("role"), told.get("content")
-    if role not in _ROLES or not isinstance(content, str) or not content.strip():
-        raise DataError(
-            f"Line {number}: expected each message to have a role ({', '.join(_ROLES)}) and "
-            f"content with text in it, found {json.dumps(given, ensure_ascii=False)[:80]}."
-        )
-    return {"role": str(role), "content": content}
-
-
-_ASKED = re.compile(
-    r"^(?:Question|Query):[ \t]*(?P<question>.+?)\s*"
-    r"(?:^(?:Original Answer:(?P<original>.*)|(?:New |Refined )?Answer:\s*))?\Z",
-    re.MULTILINE | re.DOTALL,
-)
-_HEAD = re.compile(r"^(?:Question|Query):", re.MULTILINE)
-
-
-def _asked(prompt: str) -> re.Match[str] | None:
-    """The question at the end of a prompt; the last head counts, as evidence may hold others."""
-    heads = [match.start() for match in _HEAD.finditer(prompt)]
-    return _ASKED.match(prompt, heads[-1]) if heads else None
-
-
-def question_in(prompt: str) -> str:
-    """The question of a prompt, tenk's or LlamaIndex's; the whole prompt where none is marked."""
-    found = _asked(prompt)
-    return " ".join((found["question"] if found else prompt).split())
-
-
-def rewritten_answer(example: Example) -> str | None:
-    """The answer that a refine step was given to write again; None where it was no such step."""
-    prompt = str(example.messages[-1]["content"]) if example.messages else ""
-    found = _asked(prompt)
-    return found["original"].strip() if found and found["original"] is not None else None
-
-
 def _evidence_text(example: Example) -> str:
     """What the model was shown, without the question; a refine step was shown an answer too."""
     if example.evidence:
         return "\n".join(str(passage["text"]) for passage in example.evidence)
     prompt = "\n".join(str(m["content"]) for m in example.messages if m["role"] == "user")
-    found = _asked(prompt)
+    found = asked_in(prompt)
     return f"{prompt[: found.start()]}\n{found['original'] or ''}" if found else prompt

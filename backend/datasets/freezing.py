@@ -1,0 +1,116 @@
+"""Examples that teach in, frozen training and validation files out; exam questions never in them.
+
+It alone knows what counts as the same question on both sides of the line.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from backend.datasets.chat_files import from_chat_jsonl, to_chat_jsonl
+from backend.datasets.curation import EXAM_REASON, Curated
+from backend.errors import DataError
+from backend.terms import stem_tuple
+
+LEAST_EXAMPLES = 10
+"""What fine-tuning APIs ask for at least."""
+NEAR = 0.8
+"""Share of words in common (Jaccard) from which two questions are one, where their figures agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The two files of a dataset, as text, and the ids of the examples in each, in file order."""
+
+    train: str
+    validation: str
+    train_examples: tuple[int, ...]
+    validation_examples: tuple[int, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Of both files: the same examples give the same name."""
+        return sha256(f"{self.train}\0{self.validation}".encode()).hexdigest()
+
+
+class Asked:
+    """Exam questions, ready to be compared with many others."""
+
+    def __init__(self, questions: Iterable[str]) -> None:
+        self._words = [_words(question) for question in questions]
+
+    def near(self, question: str) -> bool:
+        """Whether one of them asks nearly the same, of the same years."""
+        words, figures = _words(question)
+        return any(
+            figures == there and len(words & held) >= NEAR * len(words | held)
+            for held, there in self._words
+        )
+
+
+def _words(question: str) -> tuple[frozenset[str], frozenset[str]]:
+    stems = frozenset(stem_tuple(question))
+    return stems, frozenset(stem for stem in stems if stem[0].isdigit())
+
+
+def without_exam_questions(curated: Sequence[Curated], exam: Sequence[str]) -> list[Curated]:
+    """The same examples, with those dropped that ask nearly what an exam question asks."""
+    asked = Asked(exam)
+    return [
+        replace(
+            one, state="dropped", reason=f"{EXAM_REASON}: nearly the same question", rule="exam"
+        )
+        if one.state == "kept" and asked.near(one.example.question)
+        else one
+        for one in curated
+    ]
+
+
+def freeze(curated: Sequence[Curated], *, share: float = 0.1, seed: int = 0) -> Frozen:
+    """Part the kept examples into the two files. The same examples and seed give the same files.
+
+    Args:
+        curated: All examples; only kept ones go in.
+        share: Of them for validation, in [0, 0.5]; none where fewer than LEAST_EXAMPLES would be
+            left to train on.
+        seed: Of the draw.
+
+    Raises:
+        DataError: Too few examples are kept to train on.
+    """
+    kept = [one for one in curated if one.state == "kept"]
+    if len(kept) < LEAST_EXAMPLES:
+        raise DataError(
+            f"Fine-tuning takes {LEAST_EXAMPLES} examples or more, and {len(kept)} of "
+            f"{len(curated)} are kept. Ask more questions, or let the teacher answer generated "
+            f"ones: tenk examples generate --n {2 * LEAST_EXAMPLES}"
+        )
+    spare = min(round(share * len(kept)), len(kept) - LEAST_EXAMPLES)
+    held_out = set(random.Random(seed).sample(range(len(kept)), spare))
+    train = [one for place, one in enumerate(kept) if place not in held_out]
+    validation = [one for place, one in enumerate(kept) if place in held_out]
+    return Frozen(_lines(train), _lines(validation), _ids(train), _ids(validation))
+
+
+def _lines(curated: Sequence[Curated]) -> str:
+    return "".join(to_chat_jsonl(one.example) + "\n" for one in curated)
+
+
+def _ids(curated: Sequence[Curated]) -> tuple[int, ...]:
+    return tuple(one.example.id or 0 for one in curated)
+
+
+def refuse_exam_questions(text: str, exam: Sequence[str]) -> None:
+    """Raise DataError where a file that is about to be uploaded holds an exam question.
+
+    The last gate before a file leaves: it reads the file itself, whoever made it.
+    """
+    asked = Asked(exam)
+    for number, example in enumerate(from_chat_jsonl(text.split("\n")), 1):
+        if asked.near(example.question):
+            raise DataError(
+                f"Line {number} of the training file asks an exam question: "
+                f"{example.question!r}. Nothing was uploaded. Take the line out: a model that has "
+                "seen the exam cannot be examined."
+            )
