@@ -16,7 +16,7 @@ from backend.terms import stem_tuple
 LEAST_EXAMPLES = 10
 """What fine-tuning APIs ask for at least."""
 NEAR = 0.8
-"""Share of words in common (Jaccard) from which two questions are one, where their figures agree."""
+"""Words in common (Jaccard) from which two questions are one, where their figures agree."""
 
 
 @dataclass(frozen=True, slots=True)
