@@ -205,12 +205,12 @@ def _files(path: Path) -> list[Path | Refused]:
         return [Refused(name, f"Nothing is there: expected a PDF or a folder at {path}.")]
     if not path.is_dir():
         return [path]
-    inside: list[Path | Refused] = sorted(
+    inside = sorted(
         one
         for one in path.rglob("*")
         if one.suffix.lower() == ".pdf" and one.is_file() and not one.name.startswith(".")
     )
-    return inside or [
+    return [*inside] or [
         Refused(name, "It holds no PDF: expected files that end in .pdf, there or further down.")
     ]
 

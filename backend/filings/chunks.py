@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from backend.filings.above import UNIT
 from backend.filings.lines import Line
 from backend.filings.paragraphs import ENDS, paragraphs
+from backend.filings.rows import Row
 from backend.filings.sections import CONTENTS, COVER, titled
-from backend.filings.tables import UNIT, Row, Table, tables_of
+from backend.filings.tables import Table, tables_of
 
 MOST_WORDS = 240
 """Of a piece of prose."""

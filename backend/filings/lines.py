@@ -102,5 +102,5 @@ def _parts(left: Word, right: Word, height: float) -> bool:
     if gap > SPACE:
         return True
     # Neighbouring columns can stand as close as words do.
-    both = is_figure(left.text) and is_figure(right.text)
+    both = is_figure(left.text) and (is_figure(right.text) or right.text in "$€£¥")
     return both and not (MARK.fullmatch(right.text) and gap < 0.5)

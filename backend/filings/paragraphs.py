@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from statistics import median
 
+from backend.filings.above import CLEAR
 from backend.filings.lines import Line, Segment, lines_of
-from backend.filings.tables import BULLET, CLEAR
+from backend.filings.tables import BULLET
 
 ENDS = re.compile(r"[.!?:;][”\"’')\]]*$")
 
