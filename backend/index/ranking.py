@@ -112,15 +112,13 @@ def _within(named: Sequence[set[str]], passage: Passage) -> bool:
     return any(name <= here for name in named)
 
 
-STATEMENT_TABLES = 2
-"""Of one statement: a long one is in several parts."""
-
-
-def with_statements(found: Sequence[Passage], tables: Sequence[Passage]) -> list[Passage]:
-    """The parts of statements that a question needs, in turn with what its words found."""
+def with_statements(
+    found: Sequence[Passage], tables: Sequence[Passage], *, parts: int
+) -> list[Passage]:
+    """Up to `parts` tables of each statement, in turn with what the question's words found."""
     kept: list[Passage] = []
     for table in tables:
-        if sum(table.section == other.section for other in kept) < STATEMENT_TABLES:
+        if sum(table.section == other.section for other in kept) < parts:
             kept.append(table)
     first: dict[int, Passage] = {}
     for passage in in_turn([found, kept]):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
 FILE = "index.sqlite3"
+FEW = 12
+"""Parts that statements may have."""
 BATCH = 256
 """Texts embedded between two reports of progress."""
 
@@ -183,9 +185,10 @@ class _Looking:
     async def among(self, filings: Sequence[Filing]) -> list[Passage]:
         """Passages of these filings, best first, with the statements that the question needs."""
         found = rank(self.question, await self._retrieve(filings, limit=CANDIDATES))
-        if needed := statements_needed(self.question):
-            tables = await self._retrieve(filings, limit=CANDIDATES // 4, statements=needed)
-            found = with_statements(found, tables)
+        needed = statements_needed(self.question)
+        if needed.names:
+            tables = await self._retrieve(filings, limit=FEW, statements=needed.names)
+            found = with_statements(found, tables, parts=needed.parts)
         return found
 
     async def _retrieve(

@@ -5,13 +5,17 @@ whose words are not the question's.
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from backend.passages import sentences
 from backend.terms import statements_named
 
 INCOME, BALANCE, CASH = "income statement", "balance sheet", "cash flow statement"
 
-MEASURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+Table = tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]
+
+MEASURES: Table = tuple(
     (re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), statements)
     for pattern, statements in (
         (
@@ -42,8 +46,46 @@ MEASURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"fcf margin|payout ratio|capital[- ](?:intensive|intensity)", (INCOME, CASH)),
     )
 )
+"""What is computed, and from which statements."""
+LINES: Table = tuple(
+    (re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), statements)
+    for pattern, statements in (
+        (
+            r"(?:total |net |consolidated )?(?:revenues?|sales)|(?:top|bottom) line|turnover|"
+            r"net (?:income|loss|earnings|profit)|gross profit|"
+            r"(?:operating|pre-?tax) (?:income|profit|loss|expenses?|earnings)|opex|cogs|ebit|"
+            r"cost of (?:goods sold|revenues?|sales|products?)|r&d|research and development|"
+            r"sg&a|selling, general and administrative|sales and marketing|"
+            r"general and administrative|eps|(?:earnings|income|loss) per share|"
+            r"(?:income )?tax (?:expense|provision)|provision for income taxes|interest expense",
+            (INCOME,),
+        ),
+        (
+            r"total (?:assets|liabilities|equity|debt)|"
+            r"(?:current|long-term) (?:assets|liabilities)|"
+            r"inventor(?:y|ies)|goodwill|accounts (?:receivable|payable)|receivables|payables|"
+            r"cash and (?:cash )?equivalents|deferred revenue|retained earnings|"
+            r"accumulated deficit|long-term debt|pp&e|property(?:, plant,?)? and equipment|"
+            r"intangible assets|(?:share|stock)holders['’]? equity|treasury stock",
+            (BALANCE,),
+        ),
+        (
+            r"depreciation(?: and amortization)?|d&a|stock-based compensation|"
+            r"(?:share |stock )?(?:repurchases?|buybacks?)|dividends? paid|"
+            r"purchases? of property|acquisitions?, net of cash",
+            (CASH,),
+        ),
+    )
+)
+"""What the statements print, as readers call it."""
+FIGURE = re.compile(
+    r"\b(how much|what (?:was|were|is|are)|how did .{3,60} change|by how much|how large|how high|"
+    r"compare|did .{3,60} (?:rise|fall|grow|increase|decrease|decline)|report(?:ed)?)\b",
+    re.IGNORECASE,
+)
+"""Asks for a figure."""
 TOLD = re.compile(
-    r"\b(explain|why|discuss|describe|reasons?|factors?|how (?:do|does|is|are|did|might|could|has)|"
+    r"\b(explain|why|discuss|describe|reasons?|factors?|how (?:do|does|is|are|might|could)|"
     r"significance|purpose|importan\w+|impact\w*|principles?|polic(?:y|ies))\b",
     re.IGNORECASE,
 )
@@ -51,13 +93,32 @@ TOLD = re.compile(
 Looked for in the first sentence, since others say how to answer ("if not, explain why")."""
 
 
-def statements_needed(question: str) -> list[str]:
-    """Names of the statements as filings print them; empty where the question needs none."""
-    phrases = [question]
-    for pattern, statements in MEASURES:
-        if pattern.search(question):
-            phrases += statements
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Statements by the names that filings print, and how many parts of each."""
+
+    names: list[str]
+    parts: int
+
+
+def statements_needed(question: str) -> Needed:
+    """The statements that hold what is asked; no names where the question needs none.
+
+    One that is named, or that a ratio is computed from, is needed whole; of one that prints the
+    line asked for, the part with the line.
+    """
     if any(TOLD.search(first) for first in sentences(question)[:1]):
-        return []
+        return Needed([], 0)
+    whole = _names([question, *_of(MEASURES, question)])
+    if whole or not FIGURE.search(question):
+        return Needed(whole, 2)
+    return Needed(_names(_of(LINES, question)), 1)
+
+
+def _of(table: Table, question: str) -> list[str]:
+    return [name for pattern, names in table if pattern.search(question) for name in names]
+
+
+def _names(phrases: Sequence[str]) -> list[str]:
     named = [name for phrase in phrases for name in statements_named(phrase)]
     return [name for name in dict.fromkeys(named) if name.startswith("Consolidated ")]
