@@ -105,12 +105,18 @@ def _unit_of(table: Table, column: Column, row: str, group: str) -> tuple[str, f
     return column.unit or table.unit, column.scale or table.scale
 
 
+def _under(group: str) -> Period | None:
+    """The period that a heading row gives the rows below it: "Year ended January 31, 2021:"."""
+    named = periods(group) if len(group) < 60 else []
+    return named[-1] if len({period.year for period in named}) == 1 else None
+
+
 def cells_of_row(
     table: Table, columns: Sequence[Column], row: str, values: Sequence[str], *, group: str
 ) -> list[Cell]:
     line = " | ".join((row, *values))
     named = periods(row) if len(row) < 60 else []
-    own = named[-1] if named else None
+    own = named[-1] if named else _under(group)
     found: list[Cell] = []
     for place, value in enumerate(values):
         column = columns[place] if place < len(columns) else _NO_COLUMN
@@ -167,6 +173,8 @@ def table_cells(text: str) -> list[Cell]:
             group = parts[0]
             continue
         found += cells_of_row(table, columns, parts[0], parts[1:], group=group)
+        if re.match(r"total\b", parts[0], re.IGNORECASE) and not _under(group):
+            group = ""  # a total ends what it adds up
     return found
 
 

@@ -7,6 +7,15 @@ from functools import lru_cache
 from backend.quantities import Period, periods
 from backend.terms import stem_tuple, stems, synonyms
 
+_TELLING = re.compile(r"\b(?:other|before|after|less)\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=32768)
+def words(text: str) -> tuple[str, ...]:
+    """Stems, and the stop words that tell rows of a table apart ("Other assets")."""
+    return stem_tuple(text) + tuple(dict.fromkeys(w.lower() for w in _TELLING.findall(text)))
+
+
 FILLER = frozenset(
     stems(
         "company corporation amount amounts value values figure reported report reports recorded"
@@ -14,6 +23,7 @@ FILLER = frozenset(
         " quarter period date december january february march april june july august september"
         " october november annual filing 10-k according based give much many number state describe"
         " list provide explain does did discuss mention mentioned specific described outlined text"
+        " compared compare previous prior record recorded related respectively during following"
     )
 )
 _PROSE = re.compile(
@@ -22,6 +32,8 @@ _PROSE = re.compile(
     r"|measures|methods?|policy|policies|reasons?|caused|drove|products?|services?|competit\w+"
     r"|strateg\w+|events?|actions?|challenges?|impact|effects?|happen\w*|could|may|might|would"
     r"|does|do|did|are some|are the (?:main|key|primary|principal))"
+    r"|(?:was|were|is|are) the (?:\w+ ){0,2}(?:factors?|reasons?|causes?|drivers?|purpose|impact"
+    r"|effect|role|nature|basis|source|sources|focus|objectives?|goals?|responsibilit\w+)\b"
     r"|which|when|how (?:does|do|is|are|might|may|could|can|would|has|have|was|were|did))\b"
     r"|\b(?:policy|policies|accounting treatment|recogni[sz]e[sd]?|purpose|method|criteria)\b",
     re.IGNORECASE,
@@ -89,6 +101,8 @@ class Asked:
 
 
 def _figure(text: str, when: bool) -> float:
+    if re.search(r"^\W*how (?:did|has|have)\b", text, re.IGNORECASE) and _CHANGE.search(text):
+        return 0.6
     if re.search(r"\bhow (?:much|many|large|high)\b", text, re.IGNORECASE):
         return 1.0
     if _PROSE.search(text):
@@ -114,13 +128,13 @@ def asked(text: str, companies: frozenset[str] = frozenset()) -> Asked:
     """Take a question apart; `companies` are the stems of names that say nothing here."""
     named = tuple(periods(text))
     years = {period.year for period in named}
-    every = stem_tuple(text)
+    every = words(text)
     skip = FILLER | companies | {str(year) for year in years}
     terms = tuple(
         dict.fromkeys(term for term in every if term not in skip and not _is_day(term, named))
     )
     phrases = tuple(
-        (key, tuple(stem_tuple(phrase) for phrase in others))
+        (key, tuple(words(phrase) for phrase in others))
         for key, others in synonyms(text)
         if others and not (set(key) <= companies)
     )

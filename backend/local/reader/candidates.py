@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import log
 
+from backend.local.reader.asking import words
 from backend.local.reader.prompts import Shown
 from backend.passages import Cell, cell_tuple, is_table, prose_of, sentence_tuple
 from backend.quantities import periods, quantities
@@ -72,8 +73,7 @@ _HEADING_FILLER = frozenset(
 
 
 def _heading_words(cell: Cell) -> frozenset[str]:
-    words = stem_tuple(cell.column)
-    return frozenset(w for w in words if w not in _HEADING_FILLER and not w.isdigit())
+    return frozenset(w for w in words(cell.column) if w not in _HEADING_FILLER and not w.isdigit())
 
 
 def _rows(text: str) -> tuple[Row, ...]:
@@ -82,8 +82,8 @@ def _rows(text: str) -> tuple[Row, ...]:
         groups.setdefault((cell.row, cell.group, cell.line), []).append(cell)
     return tuple(
         Row(
-            label=frozenset(stem_tuple(label)),
-            around=frozenset(stem_tuple(f"{group} {found[0].caption}")),
+            label=frozenset(words(label)),
+            around=frozenset(words(f"{group} {found[0].caption}")),
             cells=tuple(found),
             columns=tuple(_heading_words(cell) for cell in found),
             opens=(label.split() or [""])[0].lower(),
@@ -93,12 +93,12 @@ def _rows(text: str) -> tuple[Row, ...]:
 
 
 def _sentence(text: str) -> Sentence:
-    words = stem_tuple(text)
+    said = words(text)
     found = quantities(text)
     return Sentence(
         text=text,
-        stems=words,
-        words=frozenset(words),
+        stems=said,
+        words=frozenset(said),
         years=frozenset(period.year for period in periods(text)),
         units=frozenset(quantity.unit for quantity in found),
         figures=len(found),

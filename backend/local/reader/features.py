@@ -31,6 +31,8 @@ FEATURES = (
     "primary",  # stands in one of the statements
     "column_words",
     "column_strange",
+    "column_total",  # a column of totals
+    "beginning",  # what a period began with, where the question does not ask for that
     "period_match",
     "period_conflict",
     "period_unknown",
@@ -58,15 +60,19 @@ FEATURES = (
     "sentence_short",
     "sentence_long",
     "sentence_neighbours",
+    "sentence_names",  # names or defines: "consists of", "include", "is defined as"
     # -- both
     "section_words",
     "rank",
     "filing_year",
     # -- refusing
     "refuse",
+    "refuse_prose",
     "refuse_found",
     "refuse_found_period",
     "refuse_no_period",
+    "refuse_missing",  # how much of the question stands nowhere in the evidence
+    "refuse_exact",  # a row with the asked label and period is there
 )
 AT = {name: place for place, name in enumerate(FEATURES)}
 Matrix = NDArray[np.float64]
@@ -230,6 +236,9 @@ def _row_features(asked: Asked, scale: _Scale, row: Row) -> dict[str, float]:
     }
 
 
+_TOTALS = frozenset(stem_tuple("total totals consolidated combined"))
+
+
 def _cell_features(
     asked: Asked, scale: _Scale, row: Row, shared: dict[str, float], column: int, latest: int
 ) -> dict[str, float]:
@@ -239,8 +248,12 @@ def _cell_features(
         found["column_words"] = sum(
             weight for term, weight in scale.weights.items() if term in heading - row.label
         )
-        _, _, used = _found(scale, heading)
-        found["column_strange"] = 1.0 - _precision(scale, heading, used)
+        named = heading - _TOTALS
+        _, _, used = _found(scale, named)
+        found["column_strange"] = 1.0 - _precision(scale, named, used) if named else 0.0
+        found["column_total"] = float(bool(heading & _TOTALS))
+    begins = "begin" in heading or "begin" in row.label
+    found["beginning"] = float(begins and "begin" not in asked.every)
     _periods(found, asked, row.cells[column], latest)
     _units(found, asked, row.cells[column])
     return found
@@ -250,6 +263,13 @@ _REASONS = frozenset(
     stem_tuple(
         "due driven primarily result reflecting reflects attributable because offset partially"
     )
+)
+
+
+_NAMING = re.compile(
+    r"\b(?:includ(?:e|es|ed|ing)|consist(?:s|ed)? of|compris\w+|such as|defined as|refers? to|means"
+    r"|is an?|are an?|primarily|principal\w*)\b",
+    re.IGNORECASE,
 )
 
 
@@ -268,6 +288,7 @@ def _sentence_features(
         "sentence_pairs": len(pairs & held) / max(1, len(pairs)),
         "sentence_number": asked.figure * bool(sentence.figures),
         "sentence_unit": asked.figure * (asked.unit in sentence.units if asked.unit else 0.0),
+        "sentence_names": (1 - asked.figure) * bool(_NAMING.search(sentence.text)),
         "sentence_reason": float(asked.why and bool(sentence.words & _REASONS)),
         "sentence_short": float(len(sentence.stems) < 5),
         "sentence_long": min(1.0, len(sentence.stems) / 60),
@@ -310,7 +331,16 @@ def _rows(asked: Asked, evidence: Evidence) -> Iterable[dict[str, float]]:
                 yield shared | _cell_features(asked, scale, row, own, column, latest)
         for number, sentence in enumerate(parts.sentences):
             around = _around(parts.sentences, number)
-            yield shared | _sentence_features(asked, scale, sentence, around)
+            own = _sentence_features(asked, scale, sentence, around)
+            yield shared | own
+
+
+def _missing(asked: Asked, evidence: Evidence) -> float:
+    """Share of the question's weight that no row and no sentence holds, in any wording."""
+    scale = _scale(asked, evidence)
+    everything = frozenset(evidence.counts)
+    around = [row.around for parts in evidence.parts for row in parts.rows]
+    return 1.0 - _found(scale, everything.union(*around))[1] if asked.terms else 0.0
 
 
 def _refusing(matrix: Matrix, candidates: Sequence[Candidate], asked: Asked) -> None:
@@ -325,7 +355,12 @@ def _refusing(matrix: Matrix, candidates: Sequence[Candidate], asked: Asked) -> 
         others[:, AT["sentence_synonyms"]] + others[:, AT["sentence_neighbours"]],
     )
     timely = others[:, AT["period_match"]] + others[:, AT["sentence_period"]]
+    fits = others[:, AT["row_synonyms"]] * others[:, AT["row_precision"]]
+    if asked.years:
+        fits = fits * others[:, AT["period_match"]]
+    row[AT["refuse_exact"]] = float(fits.max())
     row[AT["refuse_found"]] = min(1.0, float(covered.max()))
+    row[AT["refuse_prose"]] = 1.0 - asked.figure
     if asked.years:
         row[AT["refuse_found_period"]] = min(1.0, float((covered * timely).max()))
         row[AT["refuse_no_period"]] = float(timely.max() == 0)
@@ -338,4 +373,5 @@ def matrix_of(asked: Asked, evidence: Evidence) -> Matrix:
         for name, value in row.items():
             matrix[number, AT[name]] = value
     _refusing(matrix, evidence.candidates, asked)
+    matrix[-1, AT["refuse_missing"]] = _missing(asked, evidence)
     return matrix

@@ -37,7 +37,7 @@ def figure(cell: Cell) -> str:
     if currency and not re.search(r"[$\u20ac\u00a3\u00a5]", printed):
         printed = currency + printed
     words = [printed, scale]
-    if quantity.unit.endswith("per share"):
+    if quantity.unit.endswith("per share") and "per share" not in label(cell).lower():
         words.append("per share")
     return " ".join(filter(None, words))
 
