@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +131,7 @@ async def measure(
 
 
 @contextmanager
-def opened() -> Iterator[House]:
+def opened() -> Generator[House]:
     """An empty index that is gone afterwards."""
     with tempfile.TemporaryDirectory() as home:
         embedder = Embedder()
