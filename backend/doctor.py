@@ -5,10 +5,12 @@ real call a role (an answer of a word, a vector), for nothing less shows that a 
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
+from typing import Any
 
 from backend.errors import ConfigurationError, TenkError
 from backend.models import FINE_TUNING_ENDS, ModelCard, Models, shutdown
@@ -66,11 +68,28 @@ async def _examine(settings: Settings, models: Models, role: Role, today: date) 
 
 
 async def _probe(models: Models, role: Role) -> Found:
-    call = _embed(models) if role is Role.EMBED else _answer(models, role)
+    call = _call(models, role)
     cards, failure, fine_tunes = await asyncio.gather(
         _listed(models, role), call, _fine_tunes(models, role)
     )
     return Found(failure, cards, fine_tunes)
+
+
+def _call(models: Models, role: Role) -> Coroutine[Any, Any, str | None]:
+    if role is Role.EMBED:
+        return _embed(models)
+    if role is Role.JUDGE and models.endpoint(role).local:
+        return _is_listed(models, role)  # it answers ragas alone, and refuses a greeting
+    return _answer(models, role)
+
+
+async def _is_listed(models: Models, role: Role) -> str | None:
+    cards, model = await _listed(models, role), models.endpoint(role).model
+    if cards is None:
+        return _silent(models, role)
+    if model not in {card.id for card in cards}:
+        return f"tenk's own API does not list the {role} model {model}; unset TENK_JUDGE_MODEL."
+    return None
 
 
 async def _listed(models: Models, role: Role) -> list[ModelCard] | None:

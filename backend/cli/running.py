@@ -1,6 +1,7 @@
 """Commands that start things and tell how they stand: chat, api, worker, status, doctor."""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,8 +64,8 @@ def status(json: Json = False) -> None:
     typer.echo(f"filings        {row['filings']}")
     typer.echo(f"turns          {row['turns']} ({row['unfinished']} stopped or failed)")
     typer.echo(f"examples       {examples['kept']} kept, {examples['dropped']} dropped")
-    for reason, count in examples["dropped_by_reason"].items():
-        typer.echo(f"               {count} x {reason}")
+    for rule, count in examples["dropped_by_rule"].items():
+        typer.echo(f"               {count} x {rule}")
     typer.echo(f"spend          ${row['spend_usd']:.4f}")
     for warning in row["warnings"]:
         typer.echo(f"warning        {warning}")
@@ -87,7 +88,7 @@ def standing(house: House) -> dict[str, Any]:
         totals = log_totals(session)
         known = len(filings(session))
         warnings = [one.text for one in notices(session)]
-    dropped = Counter(one.reason for one in every if one.state == "dropped")
+    dropped = Counter(str(one.rule) for one in every if one.state == "dropped")
     teacher = house.settings.endpoint(Role.TEACHER).model
     return {
         "active": {
@@ -99,7 +100,7 @@ def standing(house: House) -> dict[str, Any]:
         "examples": {
             "kept": len(every) - dropped.total(),
             "dropped": dropped.total(),
-            "dropped_by_reason": dict(dropped.most_common()),
+            "dropped_by_rule": dict(dropped.most_common()),
         },
         "warnings": warnings,
     }
@@ -111,13 +112,13 @@ def doctor(json: Json = False) -> None:
 
     with opened() as house:
         reports = asyncio.run(examine(house.settings, house.models))
-    rows = [one.row() for one in reports]
+    rows = [asdict(one) for one in reports]
     if json:
         as_json(rows)
     else:
         table(rows, ["role", "model", "url", "reachable", "shutdown_date"], empty="")
         for row in rows:
-            for line in (row["warning"], row["what_to_change"]):
+            for line in (row["warning"], row["what_to_change"], row["note"]):
                 if line:
                     typer.echo(f"{row['role']}: {line}")
     if not all(row["reachable"] for row in rows):
