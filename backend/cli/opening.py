@@ -4,7 +4,7 @@ Where a role has no server of its own, tenk's local API is started in a thread b
 so that a command reaches every model in the same way as the chat does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -80,7 +80,7 @@ class House:
 
 
 @contextmanager
-def opened() -> Iterator[House]:
+def opened() -> Generator[House]:
     """The house for one command."""
     from backend.settings import load_settings
 

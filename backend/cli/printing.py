@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Protocol
 
@@ -45,7 +45,7 @@ class Bar(Protocol):
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Bar]:
+def progress(title: str) -> Generator[Bar]:
     """A progress bar on stderr where that is a terminal, and silence where it is not."""
     if not sys.stderr.isatty():
         yield lambda done, total, label: None

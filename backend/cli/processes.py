@@ -54,8 +54,12 @@ def run_chat(host: str, port: int) -> int:
     chat = _start("bot", "--host", host, "--port", str(port))
     worker = _start("backend.cli", "worker")
     ends_at = 0.0
+
+    def end_chat(_number: int, _frame: object) -> None:
+        chat.terminate()  # the loop below sees it gone and ends the worker
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: chat.terminate())
+        signal.signal(number, end_chat)
     try:
         while chat.poll() is None:
             if worker.poll() is not None and time.monotonic() > ends_at:
