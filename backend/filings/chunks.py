@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from backend.filings.above import UNIT
@@ -22,6 +22,7 @@ MOST_CHARACTERS = 3000
 TAIL_WORDS = 70
 """How much of a sentence cut by the page's end is carried over to its start."""
 SENTENCE = re.compile(r"(?<=[.!?;])[”\"’)]*\s+(?=[A-Z“\"(•$])")
+ANNOUNCES = re.compile(r"(?i)\b(?:follow(?:s|ing)|table|below|summari[sz]es?)\b")
 WORDED = ("Item 15. Exhibit", "Signatures")
 """Sections whose grids hold words: what looks like a figure there is an exhibit's number."""
 PAGE = re.compile(r"(?:[A-Z]-)?\d{1,3}")
@@ -46,7 +47,7 @@ class _Block:
 
     section: str
     table: Table | None = None
-    paragraphs: list[str] | None = None
+    paragraphs: list[str] = field(default_factory=list[str])
 
 
 def pieces(
@@ -56,23 +57,20 @@ def pieces(
 ) -> Iterator[list[Piece]]:
     """The pieces page by page. `marks` are sections' beginnings, `passing` lines left out."""
     before: Table | None = None
-    last: _Block | None = None
-    lead = ""
+    told = _Told()
     held: list[Piece] = []
     for number, lines in enumerate(pages, 1):
         kept = [n for n in range(len(lines)) if n not in passing[number - 1]]
         blocks = _blocks(lines, kept, marks[number - 1], before)
-        tables = [block.table for block in blocks if block.table]
-        before = tables[-1] if tables and blocks[-1].table else None
+        before = blocks[-1].table if blocks else None
         found: list[Piece] = []
         for block in blocks:
             if block.table:
-                last = _go_on(block, last, lead)
-                found += _table_pieces(block.table, number, block.section, lead)
-                lead = ""
-            elif block.paragraphs:
+                _name(block.table, block.section, told)
+                found += _table_pieces(block.table, number, block.section)
+            else:
                 found += _prose_pieces(block.paragraphs, number, block.section)
-                lead = _lead(block.paragraphs)
+            told = _tell(block, told)
         _carry_over(held, found)
         if held:
             yield held
@@ -80,17 +78,42 @@ def pieces(
     yield held
 
 
-def _go_on(block: _Block, last: _Block | None, lead: str) -> _Block:
-    """A table that nothing names goes on with what the one before it in its section was."""
-    table, named = block.table, last.table if last else None
-    goes_on = last is not None and last.section == block.section and not lead
-    if table and named and goes_on and not table.caption:
-        table.caption, table.unit = named.caption, table.unit or named.unit
-    if table and not table.caption:
-        found = UNIT.search(lead)
-        table.unit = table.unit or (found.group(1) if found else "")
-        table.caption = UNIT.sub("", lead)
-    return block
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was read last: a table or else the words that lead to one, and the last heading."""
+
+    section: str = ""
+    table: Table | None = None
+    lead: str = ""
+    heading: str = ""
+
+
+def _tell(block: _Block, told: _Told) -> _Told:
+    heading = told.heading if told.section == block.section else ""
+    if block.table:
+        return _Told(block.section, table=block.table, heading=heading)
+    headings = [text for text in block.paragraphs if _is_heading(text)]
+    heading = headings[-1] if headings else heading
+    return _Told(block.section, lead=_lead(block.paragraphs), heading=heading)
+
+
+def _name(table: Table, section: str, told: _Told) -> None:
+    """Caption and unit: the table's own; else the words before it; else, where another table
+    stands right before, that one's; else the last heading, else the section."""
+    parts = [part for part in table.caption.split(" - ") if part and not NOT_NAMES.search(part)]
+    own = " - ".join(titled(part) for part in parts)
+    said = UNIT.search(told.lead)
+    lead = UNIT.sub("", told.lead)
+    table.unit = table.unit or (said.group(1) if said else "")
+    same = told.table if told.section == section else None
+    if own and (len(own.split()) > 2 or not lead):
+        table.caption = own
+    elif lead:
+        table.caption = f"{own} {lead}".strip()
+    elif same:
+        table.caption, table.unit = same.caption, table.unit or same.unit
+    else:
+        table.caption = (told.heading if told.section == section else "") or section
 
 
 def _blocks(
@@ -134,20 +157,25 @@ def _section(marks: Sequence[tuple[int, str]], position: int) -> str:
 
 
 def _lead(found: Sequence[str]) -> str:
-    """The words that lead to a table: the last sentence that announces it, or a heading."""
+    """The words that lead to a table: the sentence that announces it, or a heading."""
     if not found:
         return ""
     last = found[-1]
-    if last.endswith(":") or re.search(r"(?i)\b(?:following|as follows|table|below)\b", last):
-        sentence = SENTENCE.split(last)[-1]
-        return sentence if len(sentence) < 320 else ""
-    return last if len(last.split()) <= 14 and not last.endswith(".") else ""
+    if _is_heading(last):
+        return last
+    sentences = SENTENCE.split(last)
+    if last.endswith(":"):
+        return sentences[-1] if len(sentences[-1]) < 400 else ""
+    for sentence in reversed(sentences):
+        if ANNOUNCES.search(sentence) and len(sentence) < 400:
+            return sentence
+    return ""
 
 
 # -- tables
 
 
-def _table_pieces(table: Table, page: int, section: str, lead: str) -> Iterator[Piece]:
+def _table_pieces(table: Table, page: int, section: str) -> Iterator[Piece]:
     if section in (CONTENTS, COVER) or _lists_pages(table):
         rows = [" ".join(filter(None, [row.label, *row.cells])) for row in table.rows]
         heads = " ".join(filter(None, table.heads))
@@ -155,20 +183,31 @@ def _table_pieces(table: Table, page: int, section: str, lead: str) -> Iterator[
             (page,), section, "prose", "\n".join(filter(None, [table.caption, heads, *rows]))
         )
         return
-    head = f"{_caption(table, section, lead)}\n | {' | '.join(map(_clean, table.heads))}"
-    lines: list[str] = []
-    parent = ""
-    for row in table.rows:
-        if lines and (len(lines) >= MOST_ROWS or _long(lines)):
-            yield Piece((page,), section, "table", "\n".join([head, *lines]))
-            lines = [parent] if parent else []
-        lines.append(_row(row))
-        if not row.cells:
-            parent = lines[-1] if lines[-1].endswith(":") else ""
-        elif row.label.lower().startswith("total"):
-            parent = ""
-    if lines:
+    head = f"{_caption(table)}\n | {' | '.join(map(_clean, table.heads))}"
+    for lines in _shares([_row(row) for row in table.rows], _parents(table.rows)):
         yield Piece((page,), section, "table", "\n".join([head, *lines]))
+
+
+def _parents(rows: Sequence[Row]) -> list[str]:
+    """For each row the line without cells that it stands under, if it does."""
+    found: list[str] = []
+    parent = ""
+    for row in rows:
+        found.append(parent if row.cells else "")
+        if not row.cells:
+            parent = _row(row) if len(row.label.split()) <= 15 else ""
+        elif row.label.lower().startswith(("total", "net cash")):
+            parent = ""
+    return found
+
+
+def _shares(lines: Sequence[str], parents: Sequence[str]) -> Iterator[list[str]]:
+    """A long table in about equal parts; one that begins under a parent row repeats it."""
+    count = max(-(-len(lines) // MOST_ROWS), -(-sum(map(len, lines)) // MOST_CHARACTERS))
+    size = -(-len(lines) // max(count, 1))
+    for start in range(0, len(lines), max(size, 1)):
+        again = [parents[start]] if start and parents[start] else []
+        yield [*again, *lines[start : start + size]]
 
 
 def _lists_pages(table: Table) -> bool:
@@ -181,10 +220,6 @@ def _lists_pages(table: Table) -> bool:
     return worded and numbers == sorted(numbers)
 
 
-def _long(lines: Sequence[str]) -> bool:
-    return sum(map(len, lines)) > MOST_CHARACTERS
-
-
 def _row(row: Row) -> str:
     label = _clean(row.label)
     return " | ".join([label or "(no label)", *map(_clean, row.cells)]) if row.cells else label
@@ -194,16 +229,10 @@ def _clean(text: str) -> str:
     return text.replace("|", "/")
 
 
-def _caption(table: Table, section: str, lead: str) -> str:
+def _caption(table: Table) -> str:
     """What the table is, then unit and scale in parentheses."""
-    parts = [part for part in table.caption.split(" - ") if part and not NOT_NAMES.search(part)]
-    said = UNIT.search(lead)
-    unit = table.unit or (said.group(1) if said else "")
-    named = " - ".join(titled(part) for part in parts)
-    if len(named.split()) <= 2 and lead and lead != table.caption:
-        named = f"{named} {UNIT.sub('', lead)}".strip()
-    text = re.sub(r"\s*:?\s*$", "", re.sub(r"\s+([:,.])", r"\1", named or section))
-    return _clean(f"{text} ({_unit(unit, table)})" if unit else text)
+    text = re.sub(r"[\s:.]*$", "", re.sub(r"\s+([:,.])", r"\1", table.caption))
+    return _clean(f"{text} ({_unit(table.unit, table)})" if table.unit else text)
 
 
 def _unit(unit: str, table: Table) -> str:

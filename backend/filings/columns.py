@@ -131,12 +131,23 @@ def place(bit: Bit, columns: Sequence[Column]) -> int:
 def headings(lines: Sequence[Sequence[Bit]], columns: Sequence[Column]) -> list[str]:
     """Each column's heading, from lines that stand over the columns, the topmost first."""
     stacks: list[list[str]] = [[] for _ in columns]
+    widened = _widened(lines, columns)
     for bits in lines:
-        for bit, span in zip(bits, _spans(bits, columns), strict=True):
+        for bit, span in zip(bits, _spans(bits, widened), strict=True):
             for column in span:
                 if bit.text not in stacks[column][-1:]:
                     stacks[column].append(bit.text)
     return [re.sub(r"(\w-) (?=\w)", r"\1", " ".join(stack)) for stack in stacks]
+
+
+def _widened(lines: Sequence[Sequence[Bit]], columns: Sequence[Column]) -> list[Column]:
+    """The columns with the reach of their own headings, where a line has one for each."""
+    found = [Column(column.x0, column.x1, column.left, column.right) for column in columns]
+    for bits in lines:
+        if len(bits) == len(columns):
+            for bit, column in zip(bits, found, strict=True):
+                column.x0, column.x1 = min(column.x0, bit.x0), max(column.x1, bit.x1)
+    return found
 
 
 def _spans(bits: Sequence[Bit], columns: Sequence[Column]) -> list[range]:

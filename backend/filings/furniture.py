@@ -9,7 +9,10 @@ from backend.filings.lines import Line
 NUMBER = re.compile(
     r"(?i)^(?:page\s+)?(?:[-–—]\s*)?(?:[A-Z]{1,2}-)?(?:\d{1,4}|[ivxl]{1,6})(?:\s*[-–—])?$"
 )
-HEADING = re.compile(r"\b(?:ended|as of|january|december|millions|thousands|months)\b")
+HEADING = re.compile(
+    r"\b(?:ended|as of|millions|thousands|months|total|january|february|march|april|may|june|july|"
+    r"august|september|october|november|december)\b"
+)
 """Words of column headings, which may well stand at the top of many pages."""
 HEAD, FOOT = 4, 3
 """How many lines at the top and bottom of a page can be furniture."""
