@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
