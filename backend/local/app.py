@@ -42,14 +42,16 @@ def create_app(home: Path, *, key: str | None = None) -> FastAPI:
     async def off_loop(work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
-    def admit(request: Request) -> None:
+    async def admit(request: Request) -> None:
         _admit(request, key)
 
     routes = _routes(registry(home), off_loop)
     for prefix in ("/v1", ""):
         app.include_router(routes, prefix=prefix, dependencies=[Depends(admit)])
+    app.state.threads = threads
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _not_routed)
+    app.add_exception_handler(Exception, _crashed)
     return app
 
 
@@ -152,4 +154,12 @@ async def _not_routed(request: Request, error: Exception) -> Response:
         405: problems.wrong_method(request.method, path),
     }
     problem = known.get(error.status_code) or Problem(error.status_code, str(error.detail))
+    return JSONResponse(problem.body, status_code=problem.status)
+
+
+async def _crashed(_: Request, error: Exception) -> Response:
+    """A bug of ours, in OpenAI's shape; the server logs the rest."""
+    problem = Problem(
+        500, f"The server had an error while processing your request ({type(error).__name__})."
+    )
     return JSONResponse(problem.body, status_code=problem.status)

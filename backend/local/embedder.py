@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.local.rarity import is_filler, rarity
-from backend.quantities import periods
+from backend.quantities import Period, periods
 from backend.terms import stems
 
 DIMENSIONS = 1024
@@ -74,9 +74,10 @@ def _unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:
 def _counted(text: str) -> dict[str, float]:
     """Features and their weights. A word said again adds less each time; a name adds nothing."""
     names = {stem for owner in _OWNER.findall(text) for stem in stems(" ".join(owner))}
-    years = {str(period.year) for period in periods(text)}
-    skipped = names | years
-    counts = Counter(stem for stem in stems(text) if stem not in skipped and not is_filler(stem))
+    named = periods(text)
+    years = {str(period.year) for period in named}
+    words = stems(_without(text, named))
+    counts = Counter(stem for stem in words if stem not in names and not is_filler(stem))
     weights = {
         stem: math.sqrt(AVERAGE * rarity(stem)) * (1.0 + math.log(n)) for stem, n in counts.items()
     }
@@ -85,6 +86,16 @@ def _counted(text: str) -> dict[str, float]:
         if pattern.search(text):
             weights[f"\x00unit {name}"] = UNIT * AVERAGE
     return weights
+
+
+def _without(text: str, named: Sequence[Period]) -> str:
+    """The text without its dates: a day and a month say less than their year, which is kept."""
+    parts: list[str] = []
+    start = 0
+    for period in named:
+        parts.append(text[start : period.start])
+        start = max(start, period.end)
+    return " ".join([*parts, text[start:]])
 
 
 @lru_cache(maxsize=65536)

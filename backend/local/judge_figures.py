@@ -36,11 +36,10 @@ OTHER_WORDS = 0.9
 """Worth of a match by other words for the thing (synonyms of finance)."""
 ROW_RIVAL = 0.7
 """The same for a sentence against the best row, whose few words match more easily."""
-BESIDE = 60
-"""Letters on either side of a figure that say what it is."""
 AROUND = 0.7
 """Worth of a word found in a heading over the row rather than in it."""
 
+_BREAK = re.compile(r"[;:,](?!\d)\s*")
 _LOSS = re.compile(
     r"\b(?:loss(?:es)?|decreas\w+|declin\w+|used|outflow\w*|negative|benefit|deficit|lower|fell"
     r"|reduc\w+)\b",
@@ -251,8 +250,18 @@ def _near(one: Sentence, figure: Quantity, want: Asked) -> float:
     words = label_words(one.text)
     if not want.figure:
         return max(share(told, words) for told in (want.words, *want.variants))
-    close = label_words(one.text[max(0, figure.start - BESIDE) : figure.end + BESIDE])
+    close = label_words(_clause(one.text, figure))
     return max(
         worth * _harmonic(share(told, words), share(weigh(close), told))
         for worth, told in ((1.0, want.words), *((OTHER_WORDS, told) for told in want.variants))
     )
+
+
+def _clause(text: str, figure: Quantity) -> str:
+    """The clause that a figure stands in; where that says nothing but when, those before it too."""
+    breaks = [match.end() for match in _BREAK.finditer(text)]
+    end = next((at for at in breaks if at > figure.end), len(text))
+    for start in [at for at in reversed(breaks) if at <= figure.start]:
+        if label_words(text[start:end]):
+            return text[start:end]
+    return text[:end]

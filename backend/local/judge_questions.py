@@ -8,14 +8,15 @@ import re
 
 from backend.local.judge_words import period_of, without_citations
 from backend.passages import sentences
-from backend.quantities import Quantity, periods, quantities
+from backend.quantities import Period, Quantity, periods, quantities
 
 LONGEST = 600
 _LINK = re.compile(
-    r"\b(?:was|were|is|are|amounted to|totall?ed|came to|stood at|of|at|approximately|about|or|and"
-    r"|to|by|from|for|in|as of|the|our|we|had|reported)\b",
+    r"\b(?:year|quarter|ended|was|were|is|are|amounted to|totall?ed|came to|stood at|of|at"
+    r"|approximately|about|or|and|to|by|from|for|in|as of|the|our|we|had|reported)\b",
     re.IGNORECASE,
 )
+_MOVED = re.compile(r"\b(?:increas|decreas|declin|grew|rose|fell|chang)\w*", re.IGNORECASE)
 
 
 def question_for(answer: str) -> str:
@@ -35,7 +36,7 @@ def _states(sentence: str, figures: list[Quantity]) -> bool:
 
 
 def _of_figure(sentence: str, figures: list[Quantity]) -> str:
-    period = period_of(sentence, figures[0])
+    period = _asked_period(sentence, figures[0])
     rest = list(sentence.rstrip(". "))
     for found in (*figures, *periods(sentence)):
         stop = min(found.end, len(rest))
@@ -44,6 +45,14 @@ def _of_figure(sentence: str, figures: list[Quantity]) -> str:
     label = " ".join(re.sub(r"[(),;:|]|\s-\s", " ", "".join(rest)).split())
     label = _trimmed(label)
     return f"What was {label} in {period.text}?" if period else f"What was {label}?"
+
+
+def _asked_period(sentence: str, figure: Quantity) -> Period | None:
+    """The period a sentence is about: its figure's, or the last one where something moved."""
+    named = periods(sentence)
+    if len({period.year for period in named}) > 1 and _MOVED.search(sentence):
+        return max(named, key=lambda period: period.year)
+    return period_of(sentence, figure)
 
 
 def _trimmed(label: str) -> str:

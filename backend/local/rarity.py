@@ -12,10 +12,11 @@ FIGURE = 2.0
 
 _FILLER = frozenset(
     stems(
-        "company companies registrant inc corporation corp ltd plc group filing filings report "
-        "reported annual form 10-K SEC fiscal year years document please describe described "
-        "explain provide provided mention mentioned according based information regarding detail "
-        "details summarize amount number value discuss discussed state stated identify"
+        "company companies registrant inc corporation corp ltd plc group filing filings "
+        "report reported annual form 10-K SEC fiscal year years ended end document please "
+        "describe described explain provide provided mention mentioned according based "
+        "information regarding detail details summarize amount number value discuss discussed "
+        "state stated identify"
     )
 )
 

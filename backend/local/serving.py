@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from backend.errors import ConfigurationError
 from backend.local.app import create_app
@@ -37,7 +38,8 @@ def serve(
     Port 0 takes a free one. Raises ConfigurationError where the port is taken.
     """
     listening = _listen(host, port)
-    server = _server(home, key)
+    app = create_app(home, key=key)
+    server = _server(app)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="tenk-local-api", daemon=True
     )
@@ -49,6 +51,7 @@ def serve(
     finally:
         server.should_exit = True
         thread.join(STOP_SECONDS)
+        app.state.threads.shutdown(wait=False, cancel_futures=True)
         listening.close()
 
 
@@ -56,12 +59,12 @@ def run(home: Path, host: str, port: int, key: str | None) -> None:
     """The local API in this thread, until a signal ends it. Raises ConfigurationError where the
     port is taken."""
     with _listen(host, port) as listening:
-        _server(home, key).run(sockets=[listening])
+        _server(create_app(home, key=key)).run(sockets=[listening])
 
 
-def _server(home: Path, key: str | None) -> uvicorn.Server:
+def _server(app: FastAPI) -> uvicorn.Server:
     config = uvicorn.Config(
-        create_app(home, key=key),
+        app,
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -73,11 +76,13 @@ def _server(home: Path, key: str | None) -> uvicorn.Server:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket: from here on connections wait for the server rather than fail."""
+    if not 0 <= port <= 65_535:
+        raise _unusable(host, port, ValueError("a port is 0 to 65535"))
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # Named as TCP, or asyncio leaves Nagle's wait on: 40 ms on each answer.
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise _unusable(host, port, error) from None
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
