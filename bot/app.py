@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,8 @@ class Reply:
     """One answer as it grows on the page."""
 
     message: cl.Message = field(default_factory=lambda: cl.Message(""))
+    stopped: Callable[[str], str] = render.stopped_text
+    """What is said when it is stopped here."""
 
     async def piece(self, text: str) -> None:
         """Show the next piece."""
@@ -123,7 +125,7 @@ class Chat:
         self.running[page].discard(work)
         said = reply.message.content
         if work.cancelled() or isinstance(work.exception(), Stopped):
-            await reply.ends(render.stopped_text(said))
+            await reply.ends(reply.stopped(said))
         elif (error := work.exception()) is not None:
             log.error("A message was not answered.", exc_info=error)
             await reply.ends(render.failed_text(said, render.error_sentence(error)))
@@ -152,8 +154,11 @@ class Chat:
             await reply.ends(render.NOT_IN)
             return
         uploads = [one for one in message.elements if one.path]
-        taken = await self._take_in(uploads) if uploads else []
+        taken = await self._take_in(uploads, reply) if uploads else []
         question = message.content.strip()
+        if not await asyncio.to_thread(self._filings) and not uploads:
+            await reply.ends(render.EMPTY)
+            return
         if not question:
             await self._name_after(uploads)
             return
@@ -198,18 +203,12 @@ class Chat:
 
     # -- files
 
-    async def _take_in(self, uploads: Sequence[Any]) -> list[str]:
+    async def _take_in(self, uploads: Sequence[Any], reply: Reply) -> list[str]:
         """Make uploaded PDFs searchable, showing how far that is; the ids of those that are."""
         report = Reply()
-        so_far = Progress(render.reading_line(uploads[0].name, 0, 0))
-        await report.ends(so_far.line)
-        shown = asyncio.create_task(_keep_showing(report.message, so_far))
-        try:
-            with tempfile.TemporaryDirectory(dir=self.house.settings.home) as folder:
-                paths = await asyncio.to_thread(_under_their_names, uploads, Path(folder))
-                results = await self.house.library.ingest(paths, on_progress=so_far.goes_on)
-        finally:
-            shown.cancel()
+        reply.stopped = render.reading_stopped_text
+        results = await self._read(uploads, report)
+        reply.stopped = render.stopped_text
         lines: list[str] = []
         for upload, result in zip(uploads, results, strict=True):
             if isinstance(result, Ingested):
@@ -219,6 +218,23 @@ class Chat:
         ids = [one.filing for one in results if isinstance(one, Ingested)]
         cl.user_session.set("filing", ids[-1] if len(ids) == 1 else None)
         return ids
+
+    async def _read(self, uploads: Sequence[Any], report: Reply) -> list[Ingested | Refused]:
+        """Ingest uploads; a report of what is stopped or fails is taken away again."""
+        so_far = Progress(render.reading_line(uploads[0].name, 0, 0))
+        await report.ends(so_far.line)
+        shown = asyncio.create_task(_keep_showing(report.message, so_far))
+        whole = False
+        try:
+            with tempfile.TemporaryDirectory(dir=self.house.settings.home) as folder:
+                paths = await asyncio.to_thread(_under_their_names, uploads, Path(folder))
+                results = await self.house.library.ingest(paths, on_progress=so_far.goes_on)
+            whole = True
+            return results
+        finally:
+            shown.cancel()
+            if not whole:
+                await report.message.remove()
 
     def _outcome(self, name: str, result: Ingested | Refused) -> str:
         if isinstance(result, Refused):

@@ -130,6 +130,11 @@ def stopped_text(so_far: str) -> str:
     return f"{said}*Stopped. Nothing of this is kept as training data.*"
 
 
+def reading_stopped_text(_so_far: str) -> str:
+    """A file that a person kept from being read to its end."""
+    return "*Stopped. The file was not taken in.*"
+
+
 def failed_text(so_far: str, sentence: str) -> str:
     """An answer that its model did not finish."""
     return f"{plain(so_far)} …\n\n{plain(sentence)}" if so_far.strip() else plain(sentence)

@@ -78,6 +78,7 @@ def routes(house: House) -> APIRouter:
             raise HTTPException(400, f"{file.filename} is empty (0 bytes). Expected a PDF.")
         return await chainlit_server.upload_file(user, session_id, file, ask_parent_id)
 
+    router.add_api_route("/filings/{rest:path}", _not_offered, methods=["GET"])
     for path, methods in NOT_OFFERED:
         router.add_api_route(path, _not_offered, methods=[*methods])
     return router

@@ -2,9 +2,15 @@
 
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
+from shutil import copytree
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.chatting import Running
 
 os.environ["CHAINLIT_APP_ROOT"] = tempfile.mkdtemp(prefix="tenk-tests-")
 os.environ["CHAINLIT_ENV_FILE"] = "no.env"  # importing chainlit writes there, and reads .env
@@ -29,3 +35,22 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs real filings in {SHARED.parent.name}/{SHARED.name} beside the project")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def stocked_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a filing of three pages in it. Copy it; nothing may run over it."""
+    from tests.chatting import stock, write_filing
+
+    place = tmp_path_factory.mktemp("stocked")
+    return stock(place / "home", write_filing(place / "meadowlark.pdf"))
+
+
+@pytest.fixture(scope="session")
+def chat(stocked_home: Path, tmp_path_factory: pytest.TempPathFactory) -> "Generator[Running]":
+    """A chat on this machine, without sign-in, over a home with that filing."""
+    from tests.chatting import running
+
+    home = copytree(stocked_home, tmp_path_factory.mktemp("chat") / "home")
+    with running(home) as served:
+        yield served
