@@ -7,6 +7,7 @@ TenkError                 known, said in one sentence, never a traceback
     NotFound              no row with that id
     NotYours              a row that belongs to somebody else
   ProviderError           the outside world refused; safe to try again later
+    JobGone               a fine-tuning job that its server no longer knows
     ModelGone             the model is unknown there, or was shut down
     Stopped               a person or a time limit ended the call
 
@@ -46,6 +47,10 @@ class NotYours(DataError):
 
 class ProviderError(TenkError):
     """The outside world refused; trying again later may help."""
+
+
+class JobGone(ProviderError):
+    """A fine-tuning job that its server no longer knows."""
 
 
 class ModelGone(ProviderError):

@@ -1,0 +1,175 @@
+"""A frozen dataset in, a new model's name out: what it will cost, the job, and the wait for it.
+
+It alone knows when to look at a job again, and that a job is never created twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from backend.errors import DataError, JobGone, ProviderError, TenkError
+from backend.models.training import Job, JobEvent
+
+CHARACTERS_PER_TOKEN = 4.0
+"""A rough count for English; providers count exactly, and only after the upload."""
+EPOCHS = 3
+"""What OpenAI's "auto" mostly chooses; the estimate counts with it where none is set."""
+FIRST_WAIT = 0.2
+LONGEST_WAIT = 30.0
+PATIENCE = 10
+"""Looks in a row that may fail before the wait is given up; the job goes on at its server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What training will cost: tokens over all epochs, and USD where a price is known."""
+
+    tokens: int
+    usd: float | None
+
+    def __str__(self) -> str:
+        cost = "no price is known for the model" if self.usd is None else f"about ${self.usd:.2f}"
+        return f"{self.tokens:,} tokens, {cost}"
+
+
+def estimate(text: str, *, epochs: int | None, price: float | None) -> Estimate:
+    """Count with the training file's text and the price in USD per million tokens trained."""
+    tokens = round(len(text) / CHARACTERS_PER_TOKEN) * (epochs or EPOCHS)
+    return Estimate(tokens, None if price is None else tokens * price / 1e6)
+
+
+def refuse_above(spent: Estimate, budget: float | None) -> None:
+    """Raise DataError where the estimate is above the budget, or cannot be told and one is set."""
+    if budget is None:
+        return
+    if spent.usd is None:
+        raise DataError(
+            f"TENK_BUDGET_USD is {budget:.2f}, and no price is known for training the student, so "
+            "the cycle stops before it spends. Set TENK_TRAINING_PRICE to USD per million tokens."
+        )
+    if spent.usd > budget:
+        raise DataError(
+            f"Training would cost {spent}, above TENK_BUDGET_USD={budget:.2f}. Nothing was "
+            "uploaded. Raise the budget, or set TENK_EPOCHS lower."
+        )
+
+
+class Training(Protocol):
+    """The student's server, as this step needs it."""
+
+    async def find(self, tag: str) -> Job | None: ...
+
+    async def create(
+        self,
+        base_model: str,
+        files: tuple[str, str | None],
+        *,
+        tag: str,
+        suffix: str,
+        seed: int,
+        epochs: int | None = None,
+    ) -> Job: ...
+
+    async def job(self, key: str) -> Job: ...
+
+    async def events(self, key: str, *, seen: frozenset[str]) -> list[JobEvent]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be trained. `tag` is unique to a cycle and written down before the job exists."""
+
+    base_model: str
+    training_file: str
+    validation_file: str | None
+    tag: str
+    suffix: str
+    seed: int
+    epochs: int | None
+
+
+async def submit(server: Training, order: Order) -> Job:
+    """The job of this order: the one that its tag finds, else a new one.
+
+    Where the server's answer is lost in between, the tag is looked for once more before the
+    failure stands: a job that was taken is never ordered again.
+    """
+    if found := await server.find(order.tag):
+        return found
+    try:
+        return await server.create(
+            order.base_model,
+            (order.training_file, order.validation_file),
+            tag=order.tag,
+            suffix=order.suffix,
+            seed=order.seed,
+            epochs=order.epochs,
+        )
+    except ProviderError:
+        if found := await server.find(order.tag):
+            return found
+        raise
+
+
+async def wait(
+    server: Training,
+    key: str,
+    *,
+    seen: frozenset[str] = frozenset(),
+    on_event: Callable[[JobEvent], None],
+    rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> str:
+    """The new model's name, once the job has succeeded; events go to `on_event` as they come.
+
+    A look that fails is tried again, at longer and longer intervals; the job goes on meanwhile.
+
+    Raises:
+        DataError: The job failed, or was cancelled at its server; with the server's own reason.
+        JobGone: The server no longer knows the job.
+        ProviderError: The server did not answer PATIENCE times in a row.
+    """
+    failures, pause = 0, FIRST_WAIT
+    while True:
+        try:
+            job = await server.job(key)
+            for event in await server.events(key, seen=seen):
+                seen |= {event.id}
+                on_event(event)
+                pause = FIRST_WAIT  # something moves: look again soon
+            failures = 0
+        except JobGone:
+            raise
+        except ProviderError:
+            failures += 1
+            if failures >= PATIENCE:
+                raise
+        else:
+            if job.ended:
+                return model_of(job)
+        await rest(pause)
+        pause = min(pause * 1.5, LONGEST_WAIT)
+
+
+def model_of(job: Job) -> str:
+    """The model that an ended job made. Raises DataError with the server's own reason."""
+    if job.status == "succeeded" and job.model:
+        return job.model
+    reason = job.error or "the server gives no reason"
+    told = "was cancelled at its server" if job.status == "cancelled" else "failed"
+    if job.status == "succeeded":
+        told, reason = "succeeded without a model", "the server names none"
+    raise DataError(
+        f"The fine-tuning job {job.id} {told}: {reason}. No model was made; start another cycle "
+        "when that is mended: tenk retrain"
+    )
+
+
+async def require_answer(call: Callable[[], Awaitable[object]], model: str) -> None:
+    """Ask the new model once: one that cannot answer is not examined. Raises DataError."""
+    try:
+        await call()
+    except TenkError as error:
+        raise DataError(
+            f"The new model {model} does not answer, so it is not examined: {error}"
+        ) from error

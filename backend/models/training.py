@@ -1,0 +1,181 @@
+"""Reaches the fine-tuning routes of the student's server: files and jobs go in, jobs come out.
+
+It alone knows the SDK's shapes of files, jobs and events.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from backend.errors import JobGone
+from backend.models.clients import Models
+from backend.models.failures import foreign_errors, refusal_of
+from backend.records import Role
+
+if TYPE_CHECKING:
+    from openai.types.fine_tuning import FineTuningJob
+
+TAG = "tenk_tag"
+"""The key in a job's metadata that tells whose job it is."""
+PAGE = 100
+PAGES = 20
+"""How far back a tag is looked for: jobs beyond are older than any running cycle."""
+Ending = Literal["succeeded", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One fine-tuning job, as its server tells of it."""
+
+    id: str
+    status: str  # validating_files, queued, running, paused, succeeded, failed, cancelled
+    model: str | None  # name of the new model once it succeeded
+    error: str  # the server's own reason; empty where there is none
+    tag: str | None
+    trained_tokens: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.status in ("succeeded", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """Something that a server says about a job; `numbers` holds step and losses of a metric."""
+
+    id: str
+    text: str
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """Fine-tuning on the student's server. Every call raises the typed errors of `Models`."""
+
+    models: Models
+
+    async def upload(self, path: Path) -> str:
+        """Send a training file; the server's id of it."""
+        client = await self.models.client(Role.STUDENT)
+        with self._worded(), path.open("rb") as content:
+            sent = await client.files.create(file=(path.name, content), purpose="fine-tune")
+        return sent.id
+
+    async def find(self, tag: str) -> Job | None:
+        """The job with this tag, if the server has it: asked before a job is created."""
+        from openai import omit
+
+        client = await self.models.client(Role.STUDENT)
+        after: str | None = None
+        for _ in range(PAGES):
+            with self._worded():
+                page = await client.fine_tuning.jobs.list(limit=PAGE, after=after or omit)
+            for job in page.data:
+                if (job.metadata or {}).get(TAG) == tag:
+                    return _job(job)
+            if not page.has_more or not page.data:
+                return None
+            after = page.data[-1].id
+        return None
+
+    async def create(
+        self,
+        base_model: str,
+        files: tuple[str, str | None],
+        *,
+        tag: str,
+        suffix: str,
+        seed: int,
+        epochs: int | None = None,
+    ) -> Job:
+        """Start a job on (training file, validation file). It is paid from here on.
+
+        Never tried again by itself: who cannot tell whether it was taken looks for the tag.
+        """
+        client = (await self.models.client(Role.STUDENT)).with_options(max_retries=0)
+        request: dict[str, Any] = {
+            "model": base_model,
+            "training_file": files[0],
+            "suffix": suffix,
+            "seed": seed,
+            "metadata": {TAG: tag},
+            "method": {
+                "type": "supervised",
+                "supervised": {"hyperparameters": {"n_epochs": epochs or "auto"}},
+            },
+        }
+        if files[1]:
+            request["validation_file"] = files[1]
+        with self._worded():
+            return _job(await client.fine_tuning.jobs.create(**request))
+
+    async def job(self, key: str) -> Job:
+        """How the job stands. Raises JobGone where the server no longer knows it."""
+        client = await self.models.client(Role.STUDENT)
+        with self._worded(key):
+            return _job(await client.fine_tuning.jobs.retrieve(key))
+
+    async def events(self, key: str, *, seen: frozenset[str]) -> list[JobEvent]:
+        """What happened in the job and is not in `seen`, oldest first."""
+        from openai import omit
+
+        client = await self.models.client(Role.STUDENT)
+        fresh: list[JobEvent] = []
+        after: str | None = None
+        for _ in range(PAGES):
+            with self._worded(key):
+                page = await client.fine_tuning.jobs.list_events(
+                    key, limit=PAGE, after=after or omit
+                )
+            new = [event for event in page.data if event.id not in seen]
+            fresh += [JobEvent(event.id, event.message, _numbers(event.data)) for event in new]
+            if len(new) < len(page.data) or not page.has_more or not page.data:
+                break  # the rest was seen: events come newest first
+            after = page.data[-1].id
+        return fresh[::-1]
+
+    async def cancel(self, key: str) -> Job:
+        """Stop the job; what it cost so far is spent."""
+        client = await self.models.client(Role.STUDENT)
+        with self._worded(key):
+            return _job(await client.fine_tuning.jobs.cancel(key))
+
+    @contextmanager
+    def _worded(self, job: str | None = None) -> Generator[None]:
+        try:
+            yield
+        except foreign_errors() as error:
+            said = refusal_of(error)
+            if job is not None and said is not None and said.status == 404:
+                where = self.models.endpoint(Role.STUDENT).base_url
+                raise JobGone(
+                    f"The fine-tuning job {job} is gone from {where}, which says: {said.message}. "
+                    "Start another cycle: tenk retrain"
+                ) from error
+            raise self.models.explained(error, Role.STUDENT) from error
+
+
+def _job(told: "FineTuningJob") -> Job:
+    error = told.error.message if told.error and told.error.message else ""
+    return Job(
+        id=told.id,
+        status=told.status,
+        model=told.fine_tuned_model,
+        error=error,
+        tag=(told.metadata or {}).get(TAG),
+        trained_tokens=told.trained_tokens,
+    )
+
+
+def _numbers(data: object) -> dict[str, float]:
+    if not isinstance(data, dict):
+        return {}
+    numbers: dict[Any, Any] = data
+    return {
+        str(name): float(value)
+        for name, value in numbers.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
