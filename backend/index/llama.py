@@ -38,7 +38,7 @@ LEXICAL = (VectorStoreQueryMode.TEXT_SEARCH, VectorStoreQueryMode.SPARSE)
 MODES = (VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.HYBRID, *LEXICAL)
 UNEMBEDDED = ["filing", "file", "company", "fiscal_year", "page", "pages", "kind", "chunk"]
 """Metadata that says where a chunk stands: no part of what it means."""
-SYNONYMS_WEIGH = 0.3
+SYNONYMS_WEIGH = 0.2
 """What a synonym's BM25 counts against that of a word of the question."""
 AT_LEAST = 50
 """Candidates of each kind that are fused, however few are asked for."""

@@ -149,14 +149,16 @@ async def run(say: Callable[[str], object]) -> dict[str, float]:
         by_name = sets()
         warm = by_name["NVIDIA, 100 facts"]
         await measure(house, warm[:5], routed=False)
-        say(f"\n{'':20}{'within the filing':>24}{'all, routed':>24}{'p50 ms':>9}{'p95':>7}\n")
+        times_of = f"{'p50 ms':>9}{'p95':>7}{'of all':>9}"
+        say(f"\n{'':20}{'within the filing':>24}{'all, routed':>24}{times_of}\n")
         times: dict[str, float] = {}
         for name, asked in by_name.items():
             within, seconds = await measure(house, asked, routed=False)
-            routed, _ = await measure(house, asked, routed=True)
+            routed, among_all = await measure(house, asked, routed=True)
             cuts = statistics.quantiles([1000 * s for s in seconds], n=20)
+            slow = statistics.quantiles([1000 * s for s in among_all], n=20)[18]
             cells = "".join(f"{share:8.3f}" for share in (*within, *routed))
-            say(f"{name:20}{cells}{cuts[9]:9.1f}{cuts[18]:7.1f}\n")
+            say(f"{name:20}{cells}{cuts[9]:9.1f}{cuts[18]:7.1f}{slow:9.1f}\n")
             if asked is warm:
                 times = {"p50": cuts[9], "p95": cuts[18]}
     return times
