@@ -1,8 +1,8 @@
 """HTTP goes in, HTTP comes out: the routes of tenk's own OpenAI-compatible API, and its door.
 
 Everything that decides stands in the modules around it; this one knows FastAPI. Reading, judging
-and embedding are CPU work and run in two threads, so that streams go on meanwhile.
-Routes to come (files, fine-tuning jobs) take their own modules and are added to `_routes`.
+and embedding are CPU work and run in two threads, so that streams go on meanwhile. The routes of
+files and fine-tuning jobs stand in `routes_files` and `routes_jobs`.
 """
 
 import asyncio
@@ -21,20 +21,29 @@ from starlette.exceptions import HTTPException
 from backend.local import problems
 from backend.local.asked import EmbeddingsRequest, body_of, chat_request, embeddings_request
 from backend.local.embedder import DIMENSIONS, as_base64, embed
+from backend.local.files import FILE_LIMIT, Files
+from backend.local.jobs import Jobs
+from backend.local.ledger import ledger
 from backend.local.models import Registry, registry
 from backend.local.problems import Problem
 from backend.local.replies import Stamp, chunks, completion, embeddings, events, reply_for
+from backend.local.routes_files import file_routes
+from backend.local.routes_jobs import job_routes
 from backend.local.speaking import said
+from backend.local.tuner import Tuner, new_owner
+from backend.local.tuning import Bench
 
 T = TypeVar("T")
 MOST_BYTES = 64 * 1024 * 1024
 """A larger body is refused unread."""
 
 
-def create_app(home: Path, *, key: str | None = None) -> FastAPI:
+def create_app(home: Path, *, key: str | None = None, file_limit: int = FILE_LIMIT) -> FastAPI:
     """The API over the models in `home`; with a key, only for who sends it.
 
     Answers under /v1, and under the bare paths too: a server that mounts it at /v1 strips that.
+    Goes on with fine-tuning jobs that a server on this home has left behind; who closes the
+    server calls `app.state.tuner.close()`, so that another can go on at once.
     """
     app = FastAPI(title="tenk's local API", docs_url=None, redoc_url=None, openapi_url=None)
     threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tenk-local")
@@ -45,9 +54,18 @@ def create_app(home: Path, *, key: str | None = None) -> FastAPI:
     async def admit(request: Request) -> None:
         _admit(request, key)
 
-    routes = _routes(registry(home), off_loop)
-    for prefix in ("/v1", ""):
-        app.include_router(routes, prefix=prefix, dependencies=[Depends(admit)])
+    models, book = registry(home), ledger(home)
+    bench = Bench(Jobs(book), Files(book, file_limit), models, new_owner())
+    tuner = app.state.tuner = Tuner(bench)
+    rooms = (
+        _routes(models, off_loop),
+        file_routes(bench.files, off_loop),
+        job_routes(bench, tuner, _raw),
+    )
+    for routes in rooms:
+        for prefix in ("/v1", ""):
+            app.include_router(routes, prefix=prefix, dependencies=[Depends(admit)])
+    tuner.look()
     app.state.threads = threads
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _not_routed)

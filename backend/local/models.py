@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
+from uuid import uuid4
 
 from backend.errors import DataError
 from backend.local import problems
@@ -89,6 +90,36 @@ class Registry:
             raise problems.unknown_model(name)
         return found[1]
 
+    def tunable(self, name: str) -> LocalModel:
+        """The model of that name, as one to go on training from; raises Problem 400."""
+        student = LOCAL_MODELS[Role.STUDENT]
+        known = [model for model in self.all() if model.id == student or model.base is not None]
+        for model in known:
+            if model.id == name:
+                return model
+        raise Problem(
+            400,
+            f"Model {name} is not available for fine-tuning or does not exist. Expected {student} "
+            "or a model tuned from it.",
+            param="model",
+            code="model_not_available",
+        )
+
+    def keep(self, model: LocalModel) -> None:
+        """Write a tuned model: from the next call on it answers, here and in other servers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self._file(model.id)
+        part = path.with_suffix(f".{uuid4().hex}.part")
+        part.write_text(saved(model), encoding="utf-8")
+        part.replace(path)
+
+    def forget(self, name: str) -> None:
+        """Take back what `keep` wrote, where it is there."""
+        self._file(name).unlink(missing_ok=True)
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name.replace(':', '_')}.json"
+
     def delete(self, name: str) -> None:
         """Forgets a tuned model; raises Problem for unknown ones and for those that ship."""
         if any(model.id == name for model in SHIPPED):
@@ -137,7 +168,7 @@ def _loaded(path: Path, _: tuple[int, int]) -> LocalModel | None:
         weights = Weights.from_json(json.dumps(told["weights"]))
         name, base = str(told["id"]), str(told["base"])
         return LocalModel(name, "reader", int(told["created"]), weights, base)
-    except (OSError, ValueError, TypeError, KeyError, DataError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, DataError):
         return None
 
 

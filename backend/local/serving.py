@@ -51,6 +51,7 @@ def serve(
     finally:
         server.should_exit = True
         thread.join(STOP_SECONDS)
+        app.state.tuner.close()
         app.state.threads.shutdown(wait=False, cancel_futures=True)
         listening.close()
 
@@ -59,7 +60,11 @@ def run(home: Path, host: str, port: int, key: str | None) -> None:
     """The local API in this thread, until a signal ends it. Raises ConfigurationError where the
     port is taken."""
     with _listen(host, port) as listening:
-        _server(create_app(home, key=key)).run(sockets=[listening])
+        app = create_app(home, key=key)
+        try:
+            _server(app).run(sockets=[listening])
+        finally:
+            app.state.tuner.close()
 
 
 def _server(app: FastAPI) -> uvicorn.Server:

@@ -45,6 +45,17 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """Where a training stands after an epoch: from here it goes on as if it had never stopped."""
+
+    epoch: int
+    number: int
+    weights: tuple[float, ...]
+    mean: tuple[float, ...]
+    square: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What one step of descent did. Losses are means over examples, in nats.
 
@@ -58,6 +69,8 @@ class Step:
     valid_loss: float | None
     valid_accuracy: float | None
     weights: Weights
+    reached: Reached | None = None
+    """At the last step of each epoch."""
 
 
 def lesson(example: Sequence[Message]) -> Lesson | None:
@@ -123,8 +136,9 @@ def fit(
     plan: Plan | None = None,
     start: Weights = STUDENT_START,
     held: Sequence[Lesson] = (),
+    since: Reached | None = None,
 ) -> Iterator[Step]:
-    """As `train`, from lessons."""
+    """As `train`, from lessons; with `since`, from where an earlier run of the same stood."""
     plan = plan or Plan()
     if not taught:
         raise DataError(
@@ -133,10 +147,13 @@ def fit(
         )
     order = np.random.default_rng(seed)
     begun = start.vector
-    weights, mean, square = begun.copy(), np.zeros_like(begun), np.zeros_like(begun)
-    number = 0
+    at = since or Reached(0, 0, tuple(begun), (0.0,) * len(begun), (0.0,) * len(begun))
+    weights, mean, square = np.array(at.weights), np.array(at.mean), np.array(at.square)
+    number = at.number
     for epoch in range(1, plan.epochs + 1):
         shuffled = order.permutation(len(taught))
+        if epoch <= at.epoch:
+            continue
         batches = [shuffled[at : at + plan.batch] for at in range(0, len(taught), plan.batch)]
         for place, batch in enumerate(batches, 1):
             number += 1
@@ -146,9 +163,14 @@ def fit(
             square = 0.999 * square + 0.001 * gradient**2
             pace = plan.rate / (1 - 0.9**number)
             weights = weights - pace * mean / (np.sqrt(square / (1 - 0.999**number)) + 1e-8)
-            reached = Weights.of(weights)
             last = place == len(batches)
-            valid = measure(held, reached) if held and last else (None, None)
+            valid = measure(held, Weights.of(weights)) if held and last else (None, None)
             loss = sum(t[0] for t in told) / len(told)
             hits = sum(t[2] for t in told) / len(told)
-            yield Step(number, epoch, loss, hits, *valid, reached)
+            stood = _reached(epoch, number, weights, mean, square) if last else None
+            yield Step(number, epoch, loss, hits, *valid, Weights.of(weights), stood)
+
+
+def _reached(epoch: int, number: int, *vectors: NDArray[np.float64]) -> Reached:
+    weights, mean, square = (tuple(float(x) for x in vector) for vector in vectors)
+    return Reached(epoch, number, weights, mean, square)
