@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from llama_index.core.indices.vector_store import VectorStoreIndex
-from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.schema import NodeRelationship, QueryBundle, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores.types import (
     FilterCondition,
     FilterOperator,
@@ -18,7 +18,7 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryMode,
 )
 
-from backend.index.llama import GivenEmbedding, SqliteVectorStore
+from backend.index.llama import GivenEmbedding, SqliteVectorStore, retriever
 from backend.index.rows import IndexFile
 
 WORDS = ["margin", "freight", "granite", "strike", "revenue", "auditor"]
@@ -254,6 +254,19 @@ async def test_llama_indexs_own_index_and_retriever_work_over_it(
     ).aretrieve("freight costs")
 
     assert [hit.node.node_id for hit in found] == ["node 3"]
+
+
+async def test_our_retriever_works_with_and_without_a_running_loop(
+    store: SqliteVectorStore,
+) -> None:
+    asked = QueryBundle("freight costs", embedding=(await embed(["freight costs"]))[0])
+    ours = retriever(store, filings=["doc b"], limit=1)
+
+    found = await ours.aretrieve(asked)
+    again = await asyncio.to_thread(ours.retrieve, asked)
+
+    assert [hit.node.node_id for hit in found] == ["node 3"]
+    assert [hit.node.node_id for hit in again] == ["node 3"]
 
 
 def test_the_retriever_works_without_a_running_loop_too(store: SqliteVectorStore) -> None:

@@ -3,16 +3,19 @@ over a function; alone knows how its nodes become our rows and back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.indices.vector_store import VectorIndexRetriever, VectorStoreIndex
 from llama_index.core.schema import (
     BaseNode,
     MetadataMode,
     NodeRelationship,
+    NodeWithScore,
+    QueryBundle,
     RelatedNodeInfo,
     TextNode,
 )
@@ -271,34 +274,58 @@ class _Search:
         return matrix
 
 
-def index_over(store: SqliteVectorStore, embedding: GivenEmbedding) -> VectorStoreIndex:
-    """LlamaIndex's index over the store. Nothing is split again: its splitter takes a second to
-    load."""
-    return VectorStoreIndex.from_vector_store(
-        store, embed_model=embedding, transformations=[embedding]
-    )
+class StoreRetriever(BaseRetriever):
+    """LlamaIndex's retriever over a vector store alone.
+
+    Its own goes through VectorStoreIndex, which looks for LangChain whatever it is given: a second
+    at the first question, and 30 MB.
+    """
+
+    def __init__(
+        self, store: BasePydanticVectorStore, query: VectorStoreQuery, **store_arguments: Any
+    ) -> None:
+        super().__init__()
+        self._store = store
+        self._query = query
+        self._arguments = store_arguments
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return _hits(self._store.query(self._asked(query_bundle), **self._arguments))
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return _hits(await self._store.aquery(self._asked(query_bundle), **self._arguments))
+
+    def _asked(self, bundle: QueryBundle) -> VectorStoreQuery:
+        return replace(self._query, query_str=bundle.query_str, query_embedding=bundle.embedding)
+
+
+def _hits(result: VectorStoreQueryResult) -> list[NodeWithScore]:
+    scored = zip(result.nodes or [], result.similarities or [], strict=True)
+    return [NodeWithScore(node=node, score=score) for node, score in scored]
 
 
 def retriever(
-    index: VectorStoreIndex,
+    store: BasePydanticVectorStore,
     *,
     filings: Sequence[str],
     limit: int,
     passing_over: Iterable[str] = (),
     statements: Sequence[str] = (),
-) -> VectorIndexRetriever:
-    """A hybrid retriever over these filings alone, or over the tables of their statements."""
+) -> StoreRetriever:
+    """A hybrid retriever over these filings alone, or over the tables of their statements.
+
+    It is given questions with their embedding.
+    """
     only = MetadataFilter(key="filing", value=list(filings), operator=FilterOperator.IN)
     filters: list[MetadataFilter | MetadataFilters] = [only]
     if statements:
         filters += [MetadataFilter(key="kind", value="table"), _titled(statements)]
-    return VectorIndexRetriever(
-        index,
+    query = VectorStoreQuery(
         similarity_top_k=limit,
-        vector_store_query_mode=VectorStoreQueryMode.HYBRID,
+        mode=VectorStoreQueryMode.HYBRID,
         filters=MetadataFilters(filters=filters),
-        vector_store_kwargs={"passing_over": tuple(passing_over)},
     )
+    return StoreRetriever(store, query, passing_over=tuple(passing_over))
 
 
 def _titled(statements: Sequence[str]) -> MetadataFilters:

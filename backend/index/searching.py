@@ -13,7 +13,6 @@ from backend.index.statements import statements_needed
 from backend.records import Chunk, Filing, Passage
 
 if TYPE_CHECKING:
-    from llama_index.core.indices.vector_store import VectorStoreIndex
     from llama_index.core.schema import BaseNode, NodeWithScore
 
     from backend.index.llama import GivenEmbedding, SqliteVectorStore
@@ -31,7 +30,6 @@ class _Llama(NamedTuple):
     """LlamaIndex's parts, put together over the file."""
 
     store: "SqliteVectorStore"
-    over_it: "VectorStoreIndex"
     embedding: "GivenEmbedding"
 
 
@@ -115,7 +113,7 @@ class Index:
         self._check_dimension(asked)
         several = choice.companies_named > 1
         searched = [[one] for one in choice.filings] if several else [choice.filings]
-        looking = _Looking(self._llama.over_it, question, asked, choice.words)
+        looking = _Looking(self._llama.store, question, asked, choice.words)
         return in_turn([await looking.among(group) for group in searched])[:limit]
 
     def chunks_of(self, filing_id: str) -> list[Passage]:
@@ -134,11 +132,10 @@ class Index:
     @property
     def _llama(self) -> _Llama:
         if self._parts is None:
-            from backend.index.llama import GivenEmbedding, SqliteVectorStore, index_over
+            from backend.index.llama import GivenEmbedding, SqliteVectorStore
 
-            store = SqliteVectorStore(self._file)
             embedding = GivenEmbedding(self._embed, self._model)
-            self._parts = _Llama(store, index_over(store, embedding), embedding)
+            self._parts = _Llama(SqliteVectorStore(self._file), embedding)
         return self._parts
 
     def _check_model(self) -> None:
@@ -177,7 +174,7 @@ class Index:
 class _Looking:
     """One question on its way through LlamaIndex's retriever."""
 
-    index: "VectorStoreIndex"
+    store: "SqliteVectorStore"
     question: str
     vector: list[float]
     passing_over: frozenset[str]
@@ -199,7 +196,7 @@ class _Looking:
         from backend.index.llama import retriever
 
         search = retriever(
-            self.index,
+            self.store,
             filings=[filing.id for filing in filings],
             limit=limit,
             passing_over=self.passing_over,
