@@ -18,7 +18,8 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryMode,
 )
 
-from backend.index.llama import GivenEmbedding, SqliteVectorStore, retriever
+from backend.index.llama import SqliteVectorStore
+from backend.index.retrieving import GivenEmbedding, retriever
 from backend.index.rows import IndexFile
 
 WORDS = ["margin", "freight", "granite", "strike", "revenue", "auditor"]

@@ -1,29 +1,21 @@
-"""LlamaIndex's two sockets, filled: a vector store over the index's file, and an embedding model
-over a function; alone knows how its nodes become our rows and back."""
+"""LlamaIndex's vector store over the index's file; alone knows how its nodes become our rows and
+back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.schema import (
     BaseNode,
     MetadataMode,
     NodeRelationship,
-    NodeWithScore,
-    QueryBundle,
     RelatedNodeInfo,
     TextNode,
 )
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
-    FilterCondition,
-    FilterOperator,
-    MetadataFilter,
     MetadataFilters,
     VectorStoreQuery,
     VectorStoreQueryMode,
@@ -35,8 +27,6 @@ from backend.index.filtering import Condition
 from backend.index.ranking import fuse
 from backend.records import Chunk, Filing
 
-Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
-
 LEXICAL = (VectorStoreQueryMode.TEXT_SEARCH, VectorStoreQueryMode.SPARSE)
 MODES = (VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.HYBRID, *LEXICAL)
 UNEMBEDDED = ["filing", "file", "company", "fiscal_year", "page", "pages", "kind", "chunk"]
@@ -45,31 +35,6 @@ SYNONYMS_WEIGH = 0.2
 """What a synonym's BM25 counts against that of a word of the question."""
 AT_LEAST = 50
 """Candidates of each kind that are fused, however few are asked for."""
-
-
-class GivenEmbedding(BaseEmbedding):
-    """An embedding model that is one async function from texts to vectors."""
-
-    _embed: Embed = PrivateAttr()
-
-    def __init__(self, embed: Embed, model: str) -> None:
-        super().__init__(model_name=model, embed_batch_size=2048)
-        self._embed = embed
-
-    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await self._embed(texts)
-
-    async def _aget_text_embedding(self, text: str) -> list[float]:
-        return (await self._embed([text]))[0]
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return (await self._embed([query]))[0]
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return asyncio.run(self._aget_text_embedding(text))
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return asyncio.run(self._aget_query_embedding(query))
 
 
 class SqliteVectorStore(BasePydanticVectorStore):
@@ -272,71 +237,6 @@ class _Search:
         matrix = vectors.matrix([row[0] for row in found], [row[1] for row in found])
         self.held[filing] = generation, matrix
         return matrix
-
-
-class StoreRetriever(BaseRetriever):
-    """LlamaIndex's retriever over a vector store alone.
-
-    Its own goes through VectorStoreIndex, which looks for LangChain whatever it is given: a second
-    at the first question, and 30 MB.
-    """
-
-    def __init__(
-        self, store: BasePydanticVectorStore, query: VectorStoreQuery, **store_arguments: Any
-    ) -> None:
-        super().__init__()
-        self._store = store
-        self._query = query
-        self._arguments = store_arguments
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return _hits(self._store.query(self._asked(query_bundle), **self._arguments))
-
-    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return _hits(await self._store.aquery(self._asked(query_bundle), **self._arguments))
-
-    def _asked(self, bundle: QueryBundle) -> VectorStoreQuery:
-        return replace(self._query, query_str=bundle.query_str, query_embedding=bundle.embedding)
-
-
-def _hits(result: VectorStoreQueryResult) -> list[NodeWithScore]:
-    scored = zip(result.nodes or [], result.similarities or [], strict=True)
-    return [NodeWithScore(node=node, score=score) for node, score in scored]
-
-
-def retriever(
-    store: BasePydanticVectorStore,
-    *,
-    filings: Sequence[str],
-    limit: int,
-    passing_over: Iterable[str] = (),
-    statements: Sequence[str] = (),
-) -> StoreRetriever:
-    """A hybrid retriever over these filings alone, or over the tables of their statements.
-
-    It is given questions with their embedding.
-    """
-    only = MetadataFilter(key="filing", value=list(filings), operator=FilterOperator.IN)
-    filters: list[MetadataFilter | MetadataFilters] = [only]
-    if statements:
-        filters += [MetadataFilter(key="kind", value="table"), _titled(statements)]
-    query = VectorStoreQuery(
-        similarity_top_k=limit,
-        mode=VectorStoreQueryMode.HYBRID,
-        filters=MetadataFilters(filters=filters),
-    )
-    return StoreRetriever(store, query, passing_over=tuple(passing_over))
-
-
-def _titled(statements: Sequence[str]) -> MetadataFilters:
-    """Sections of these names, "Consolidated" or not, in plural or singular."""
-    names = [name.removeprefix("Consolidated ") for name in statements]
-    names += [name.replace("Statements", "Statement").replace("Sheets", "Sheet") for name in names]
-    match = FilterOperator.TEXT_MATCH_INSENSITIVE
-    return MetadataFilters(
-        filters=[MetadataFilter(key="section", value=name, operator=match) for name in names],
-        condition=FilterCondition.OR,
-    )
 
 
 def node_for(filing: Filing, number: int, chunk: Chunk) -> TextNode:

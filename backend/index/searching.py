@@ -15,7 +15,8 @@ from backend.records import Chunk, Filing, Passage
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode, NodeWithScore
 
-    from backend.index.llama import GivenEmbedding, SqliteVectorStore
+    from backend.index.llama import SqliteVectorStore
+    from backend.index.retrieving import GivenEmbedding
 
 Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
@@ -132,7 +133,8 @@ class Index:
     @property
     def _llama(self) -> _Llama:
         if self._parts is None:
-            from backend.index.llama import GivenEmbedding, SqliteVectorStore
+            from backend.index.llama import SqliteVectorStore
+            from backend.index.retrieving import GivenEmbedding
 
             embedding = GivenEmbedding(self._embed, self._model)
             self._parts = _Llama(SqliteVectorStore(self._file), embedding)
@@ -193,7 +195,7 @@ class _Looking:
     ) -> list[Passage]:
         from llama_index.core.schema import QueryBundle
 
-        from backend.index.llama import retriever
+        from backend.index.retrieving import retriever
 
         search = retriever(
             self.store,
