@@ -169,6 +169,8 @@ WHEN = (
 """A period with the words that lead to it; fill in `period`, escaped."""
 _LEAD = re.compile(
     r"^\W*(?:and\s+|so\s+|then\s+|but\s+)?(?:please\s+)?(?:(?:can|could) you\s+)?"
+    r"(?:by (?:how (?:much|many \w+)|what (?:percentage|percent|amount))\s+|how fast\s+"
+    r"|compare\s+)?"
     r"(?:(?:tell me|give me|give|state|show me|find|report|list|describe|explain|discuss)\s+)?"
     r"(?:(?:what|which|how much|how many|how|why|when|where|who)\s+)?"
     r"(?:(?:was|were|is|are|did|does|do|has|have|had|will|would|can|could)\s+)?"
@@ -191,6 +193,12 @@ def item_of(text: str, company: str = "") -> str:
         rest = re.sub(rf"\b{first}\w*(?:['\u2019]s?)?\s*", "", rest, flags=re.IGNORECASE)
     rest = re.sub(
         r"^(?:(?:the|our|their|its)\s+)?(?:company|corporation|firm)(?:['\u2019]s)?\s+",
+        "",
+        rest,
+        flags=re.IGNORECASE,
+    )
+    rest = re.sub(
+        r"^(?:spend on|spent on|pay for|pay in|earn from|charge for|report (?:for|as)|have in)\s+",
         "",
         rest,
         flags=re.IGNORECASE,

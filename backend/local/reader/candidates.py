@@ -76,14 +76,30 @@ def _heading_words(cell: Cell) -> frozenset[str]:
     return frozenset(w for w in words(cell.column) if w not in _HEADING_FILLER and not w.isdigit())
 
 
+def _label(label: str, cell: Cell) -> frozenset[str]:
+    """What a row is about. A row labelled by a year alone is about its table's matter."""
+    own = frozenset(word for word in words(label) if not word.isdigit())
+    if own - _HEADING_FILLER:
+        return frozenset(words(label))
+    return frozenset(words(f"{cell.caption} {cell.column}")) - _CAPTION_FILLER
+
+
+_CAPTION_FILLER = frozenset(
+    stem_tuple(
+        "in millions thousands usd dollars except share per data amounts consolidated statements"
+        " statement table year ended fiscal note continued december january june september follow"
+    )
+)
+
+
 def _rows(text: str) -> tuple[Row, ...]:
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cell_tuple(text):
         groups.setdefault((cell.row, cell.group, cell.line), []).append(cell)
     return tuple(
         Row(
-            label=frozenset(words(label)),
-            around=frozenset(words(f"{group} {found[0].caption}")),
+            label=_label(label, found[0]),
+            around=frozenset(words(f"{group} {found[0].caption}")) - _CAPTION_FILLER,
             cells=tuple(found),
             columns=tuple(_heading_words(cell) for cell in found),
             opens=(label.split() or [""])[0].lower(),
@@ -109,19 +125,26 @@ def _worded_rows(text: str) -> list[str]:
     """Rows of a table that hold words rather than figures: "Name | Age | Position"."""
     told = {cell.line for cell in cell_tuple(text)}
     found: list[str] = []
-    for line in text.splitlines()[1:]:
+    for line in text.splitlines():
         parts = [part.strip() for part in line.split("|")]
         if len(parts) > 1 and parts[0] and any(parts[1:]) and " | ".join(parts) not in told:
             found.append(f"{parts[0]}: {', '.join(part for part in parts[1:] if part)}")
     return found
 
 
+def _told(text: str) -> list[str]:
+    """What a passage says in words: sentences, then rows of words."""
+    if is_table(text):
+        return _worded_rows(text)
+    running = "\n".join("" if " | " in line else line for line in prose_of(text).splitlines())
+    return [*sentence_tuple(running), *_worded_rows(text)]
+
+
 @lru_cache(maxsize=4096)
 def parts_of(text: str) -> Parts:
     """The rows and sentences of a passage; read once, since passages come again and again."""
     rows = _rows(text)
-    told = _worded_rows(text) if is_table(text) else sentence_tuple(prose_of(text))
-    found = tuple(_sentence(line) for line in told if 2 < len(line.split()) <= MAX_WORDS)
+    found = tuple(_sentence(line) for line in _told(text) if 2 < len(line.split()) <= MAX_WORDS)
     counts: Counter[str] = Counter()
     for row in rows:
         counts.update(row.label)

@@ -38,6 +38,7 @@ FEATURES = (
     "period_unknown",
     "period_latest",
     "date_match",
+    "date_conflict",  # the year is right, the day is another
     "change_asked",
     "change_unasked",
     "unit_match",
@@ -59,6 +60,7 @@ FEATURES = (
     "sentence_reason",
     "sentence_short",
     "sentence_long",
+    "sentence_unfinished",  # a heading, or an item of a list
     "sentence_neighbours",
     "sentence_names",  # names or defines: "consists of", "include", "is defined as"
     # -- both
@@ -105,13 +107,12 @@ def _found(scale: _Scale, words: frozenset[str]) -> tuple[float, float, frozense
     plain = sum(scale.weights[term] for term in hit)
     used = set(hit)
     for key, others in scale.synonyms:
-        if key <= hit.keys():
-            continue
-        best = max(others, key=lambda other: len(other & words) / len(other))
-        share = len(best & words) / len(best)
-        if share > 0.6:
-            used |= best & words
-            hit |= {term: max(share * 0.95, hit.get(term, 0.0)) for term in key}
+        shares = [len(other & words) / len(other) for other in others]
+        best = max(shares)
+        if best > 0.6:
+            for other, share in zip(others, shares, strict=True):
+                used |= other & words if share == best else _EMPTY
+            hit |= {term: max(best, hit.get(term, 0.0)) for term in key}
     full = sum(scale.weights[term] * share for term, share in hit.items())
     return plain, full, frozenset(used)
 
@@ -182,10 +183,11 @@ def _periods(row: dict[str, float], asked: Asked, cell: Cell, latest: int) -> No
         row["period_match"] = float(bool(years & asked.years))
         row["period_conflict"] = 1.0 - row["period_match"]
         when = _period_of(cell)
-        row["date_match"] = float(
-            when is not None
-            and any(p.month == when.month and p.day == when.day for p in asked.periods if p.month)
-        )
+        dated = [p for p in asked.periods if p.month and p.day]
+        if when is not None and when.day and dated:
+            same = any(p.month == when.month and p.day == when.day for p in dated)
+            row["date_match"] = float(same)
+            row["date_conflict"] = row["period_match"] * (not same)
 
 
 def _units(row: dict[str, float], asked: Asked, cell: Cell) -> None:
@@ -196,7 +198,7 @@ def _units(row: dict[str, float], asked: Asked, cell: Cell) -> None:
         row["unit_conflict"] = float(unit in ("percent", "USD per share"))
     elif asked.unit:
         row["unit_match"] = float(unit == asked.unit)
-        row["unit_conflict"] = float(unit != asked.unit)
+        row["unit_conflict"] = float(unit not in ("", asked.unit))
     else:
         row["unit_conflict"] = float(special)
     changes = "change" in cell.column.lower() or "%" in cell.column and cell.period is None
@@ -205,20 +207,12 @@ def _units(row: dict[str, float], asked: Asked, cell: Cell) -> None:
     row["nil"] = float(cell.quantity.value == 0 and not any(map(str.isdigit, cell.quantity.text)))
 
 
-_CAPTION_FILLER = frozenset(
-    stem_tuple(
-        "in millions thousands usd dollars except share per data amounts consolidated statements"
-        " statement table year ended fiscal note continued december january june september"
-    )
-)
-
-
 def _row_features(asked: Asked, scale: _Scale, row: Row) -> dict[str, float]:
     """What the cells of one row share."""
     own_plain, own_full, used = _found(scale, row.label)
     _, full, wide = _found(scale, row.label | row.around)
     precision = _precision(scale, row.label, used)
-    around = row.around - row.label - _CAPTION_FILLER
+    around = row.around - row.label
     total = row.opens == "total"
     return {
         "cell": 1.0,
@@ -292,6 +286,7 @@ def _sentence_features(
         "sentence_reason": float(asked.why and bool(sentence.words & _REASONS)),
         "sentence_short": float(len(sentence.stems) < 5),
         "sentence_long": min(1.0, len(sentence.stems) / 60),
+        "sentence_unfinished": float(sentence.text[-1] not in '.!?\u201d"'),
         "sentence_neighbours": max(0.0, beside - full),
         "overlap": len(asked.every & sentence.words) / max(1, len(asked.every)),
     }
@@ -354,6 +349,8 @@ def _refusing(matrix: Matrix, candidates: Sequence[Candidate], asked: Asked) -> 
         others[:, AT["row_synonyms"]] + others[:, AT["row_around"]] + others[:, AT["column_words"]],
         others[:, AT["sentence_synonyms"]] + others[:, AT["sentence_neighbours"]],
     )
+    if asked.figure > 0.5:  # words without a figure are no sign that there is one
+        covered = covered * np.maximum(others[:, AT["cell"]], others[:, AT["sentence_number"]] > 0)
     timely = others[:, AT["period_match"]] + others[:, AT["sentence_period"]]
     fits = others[:, AT["row_synonyms"]] * others[:, AT["row_precision"]]
     if asked.years:

@@ -45,7 +45,10 @@ def figure(cell: Cell) -> str:
 def label(cell: Cell) -> str:
     """The line item, with the heading above it where its own words say too little."""
     own = re.sub(r"(?:\s*\((?:\d{1,2}|[a-z])\))+\s*$", "", cell.row).strip(" :.")
-    if _GENERIC.fullmatch(own) and cell.group:
+    if _only_period(own):
+        matter = _without_period(cell.column) or cell.group or cell.caption
+        own = re.sub(r"\s*\([^)]*\)\s*$", "", matter).strip(" :.") or own
+    elif _GENERIC.fullmatch(own) and cell.group:
         own = f"{own} ({cell.group.strip(' :')})"
     if cell.period is None or not _only_period(cell.column):
         heading = _without_period(cell.column)
@@ -117,14 +120,16 @@ def change(new: Cell, old: Cell, shown: Shown) -> str:
     """How a row changed between two cells: both figures, the difference and per cent."""
     was, now = old.quantity, new.quantity
     difference = now.value - was.value
+    if now.value < 0 and was.value < 0:  # an expense or a loss printed in parentheses
+        difference = -difference
     if difference == 0:
         moved = "did not change"
     else:
         moved = f"{'increased' if difference > 0 else 'decreased'} by {_difference(new, old)}"
         if now.unit == "percent":
             moved += " percentage points"
-        elif was.value > 0:
-            moved += f", or {abs(difference) / was.value * 100:.1f}%"
+        elif was.value * now.value > 0:
+            moved += f", or {abs(difference / was.value) * 100:.1f}%"
     return (
         f"{label(new)} {moved}, from {figure(old)} {period(old, shown)} to {figure(new)} "
         f"{period(new, shown)}{cited(shown.number)}."

@@ -19,6 +19,10 @@ from backend.terms import stem_tuple
 
 NEAR = 1.6
 """A further sentence is quoted where its score is at most this much below the best one's."""
+FOLLOWING = 2.0
+"""What the sentence after the best one gains: it often holds the detail."""
+HEADING = 13
+"""A sentence of fewer words may be a heading or a risk's title, and is quoted with what follows."""
 MAX_SENTENCES = 3
 
 
@@ -121,23 +125,31 @@ def _pair(chosen: Cell, dated: Sequence[Cell], asked_: Asked) -> tuple[Cell, Cel
 
 
 def _quotes(task: Task, scores: NDArray[np.float64], best: int) -> list[str]:
-    """The best sentence, and where the question asks for more, the next ones near it in score."""
+    """The best sentence and, unless a figure is asked for, those near it in score.
+
+    What follows the best sentence has an advantage: it goes on with the same matter. A heading
+    is never left alone.
+    """
     candidates = task.evidence.candidates
-    limit = MAX_SENTENCES if task.asked.many or task.asked.why else 1
-    order = [int(i) for i in np.argsort(-scores, kind="stable")]
-    chosen: list[int] = []
-    said: set[str] = set()
-    for number in order:
-        sentence = candidates[number].sentence
-        if len(chosen) >= limit or scores[best] - scores[number] > NEAR:
-            break
-        if sentence is not None and sentence.text not in said:
-            chosen.append(number)
-            said.add(sentence.text)
-    found: list[str] = []
-    for number in chosen:
-        candidate = candidates[number]
-        assert candidate.sentence is not None
-        mark = task.evidence.passages[candidate.passage].number
-        found.append(phrasing.quoted(candidate.sentence.text, mark))
-    return found
+    lead = candidates[best]
+    assert lead.sentence is not None
+    heading = len(lead.sentence.text.split()) < HEADING
+    limit = 1 + heading if task.asked.figure > 0.5 else MAX_SENTENCES
+    worth: dict[int, float] = {}
+    said = {lead.sentence.text}
+    for number, candidate in enumerate(candidates):
+        if candidate.sentence is None or candidate.sentence.text in said:
+            continue
+        ahead = candidate.place - lead.place if candidate.passage == lead.passage else 0
+        worth[number] = float(scores[number]) + FOLLOWING * (0 < ahead <= 1 + heading)
+    nearest = sorted(worth, key=lambda n: -worth[n])[: limit - 1]
+    near = [n for n in nearest if scores[best] - worth[n] <= NEAR + FOLLOWING * heading]
+    ordered = sorted(near, key=lambda n: (candidates[n].passage != lead.passage, n))
+    return [_quote(task, candidates[n]) for n in (best, *ordered)]
+
+
+def _quote(task: Task, candidate: Candidate) -> str:
+    assert candidate.sentence is not None
+    return phrasing.quoted(
+        candidate.sentence.text, task.evidence.passages[candidate.passage].number
+    )
