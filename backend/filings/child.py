@@ -15,7 +15,7 @@ from backend.filings.chunks import pieces
 from backend.filings.cover import read_cover
 from backend.filings.furniture import furniture
 from backend.filings.lines import Line, lines_of
-from backend.filings.sections import sections
+from backend.filings.sections import CONTENTS, COVER, outlined, sections
 from backend.filings.structure import Structure, fallback_words, open_reader, structure
 from backend.filings.words import Unreadable, Word, open_pdf, words
 
@@ -51,7 +51,7 @@ def read(path: Path, max_pages: int) -> Iterator[dict[str, Any]]:
         pages: list[list[Line]] = []
         for index in range(count):
             yield {"page": index + 1, "of": count}
-            found = _page(document, reader, index, notes)
+            found = page_words(document, reader, index, notes)
             pages.append(lines_of(found))
     empty = [n for n, lines in enumerate(pages, 1) if _size(lines) <= FEW_WORDS]
     if len(empty) == count:
@@ -69,7 +69,7 @@ def _structure(path: Path) -> tuple[Structure, Any, list[str]]:
     return structure(reader), reader, []
 
 
-def _page(document: Any, reader: Any, index: int, notes: list[str]) -> list[Word]:
+def page_words(document: Any, reader: Any, index: int, notes: list[str]) -> list[Word]:
     try:
         return words(document, index)
     except Unreadable:
@@ -103,6 +103,8 @@ def _notes(told: Structure, empty: list[int], count: int) -> list[str]:
 def _apart(pages: list[list[Line]], told: Structure, notes: list[str]) -> Iterator[dict[str, Any]]:
     yield {"apart": 0}
     marks = sections(pages)
+    if told.outline and not {name for page in marks for _, name in page} - {COVER, CONTENTS, ""}:
+        marks = outlined(told.outline, len(pages))
     chunks: list[dict[str, Any]] = []
     for number, found in enumerate(pieces(pages, marks, furniture(pages)), 1):
         chunks += [asdict(piece) for piece in found]

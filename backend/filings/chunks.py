@@ -106,14 +106,15 @@ def _name(table: Table, section: str, told: _Told) -> None:
     lead = UNIT.sub("", told.lead)
     table.unit = table.unit or (said.group(1) if said else "")
     same = told.table if told.section == section else None
-    if own and (len(own.split()) > 2 or not lead):
+    announced = ANNOUNCES.search(lead) is not None or lead.rstrip().endswith(":")
+    if own and (len(own.split()) > 2 or not announced):
         table.caption = own
     elif lead:
         table.caption = f"{own} {lead}".strip()
     elif same:
         table.caption, table.unit = same.caption, table.unit or same.unit
     else:
-        table.caption = (told.heading if told.section == section else "") or section
+        table.caption = (told.heading if told.section == section else "") or section or "Table"
 
 
 def _blocks(

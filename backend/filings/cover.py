@@ -111,7 +111,7 @@ def _word(word: str, position: int) -> str:
 def _ticker(lines: Sequence[str]) -> str:
     """The first trading symbol: capitals that stand alone below the heading of symbols."""
     for n, line in enumerate(lines):
-        if re.search(r"(?i)trading\s+symbol|ticker\s+symbol|^symbol\(s\)", line):
+        if re.search(r"(?i)(?:trading|ticker)\s+symbol|symbol\(s\)", line):
             for below in lines[n + 1 : n + 8]:
                 for word in below.replace(",", " ").split():
                     if SYMBOL.fullmatch(word) and word not in _NOT_SYMBOLS:

@@ -34,6 +34,8 @@ ITEMS = {
 ORDER = list(ITEMS)
 COVER = "Cover"
 CONTENTS = "Table of Contents"
+FRONT = 3
+"""Pages that a cover can fill."""
 ITEM = re.compile(
     r"(?i)^(?:part\s+[iv]+\s*[,.–—-]*\s*)?item\s*(\d{1,2}[abc]?)\b\s*[.:–—-]*\s*(.*)$"
 )
@@ -100,6 +102,8 @@ def sections(pages: Sequence[Sequence[Line]]) -> list[list[tuple[int, str]]]:
     lengths = [len(lines) for lines in pages]
     usual = sorted(lengths)[len(lengths) // 2] if lengths else 0
     for number, lines in enumerate(pages):
+        if number == FRONT and current == COVER:
+            current = ""
         texts = [line.text for line in lines]
         marks: list[tuple[int, str]] = []
         if place.item < 0 and _is_contents(texts):
@@ -115,6 +119,19 @@ def sections(pages: Sequence[Sequence[Line]]) -> list[list[tuple[int, str]]]:
             marks.insert(0, (0, current))
         current = marks[-1][1]
         found.append(marks)
+    return found
+
+
+def outlined(outline: Sequence[tuple[int, str]], count: int) -> list[list[tuple[int, str]]]:
+    """Sections by the file's own outline, (0-based page, title) in order: for a document that is
+    divided into no items."""
+    found: list[list[tuple[int, str]]] = []
+    current = ""
+    for number in range(count):
+        here = [title for page, title in outline if page == number]
+        current = here[0] if here else current
+        found.append([(0, current)])
+        current = here[-1] if here else current
     return found
 
 
@@ -155,7 +172,7 @@ def _item(texts: Sequence[str], n: int, place: _Place) -> str | None:
     if not match:
         return None
     key = match.group(1).upper()
-    if key not in ITEMS or ORDER.index(key) < place.item or ORDER.index(key) > place.item + 14:
+    if key not in ITEMS or ORDER.index(key) < place.item:
         return None
     rest = match.group(2) or (texts[n + 1] if n + 1 < len(texts) else "")
     if not _fits(rest, key) or (match.group(2) and len(texts[n]) > 175):
@@ -248,7 +265,8 @@ def _untold_exhibit(lines: Sequence[Line], texts: Sequence[str]) -> list[tuple[i
     """A new document among the exhibits whose number is not printed: it opens with a title."""
     title = _title_after(texts[:3])
     first = texts[0] if texts else ""
-    if title and len(first.split()) <= 14 and first[:1].isupper() and not first.endswith("."):
+    starts = not first[:1].islower() and not re.match(r"\(?\w{1,3}[.)]", first)
+    if title and len(first.split()) <= 14 and starts and not first.endswith("."):
         return [(0, f"Exhibit {title}")]
     return []
 

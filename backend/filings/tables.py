@@ -136,7 +136,8 @@ def _regions(
         if found:
             first, last = found[-1]
             between = range(last + 1, row)
-            zone = min(bit.x0 for bit in bits[last] if bit.figure)
+            zone = min(bit.x0 for bit in _data(bits[last]))
+            zone = max(zone - 60, min(zone, bits[last][0].x1 + 2))
             if not (
                 any(prose[n] for n in between)
                 or len(between) > 8
