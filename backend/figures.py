@@ -331,7 +331,18 @@ def _pairs(a: _Held, b: _Held, claim: _Claim, stated: Sequence[_Held]) -> bool:
 
 
 def _results(a: Quantity, b: Quantity, said: Quantity) -> Iterable[tuple[float, bool]]:
-    """What two figures give in the unit of the said one, and whether it is a change."""
+    """What two figures give in the unit of the said one, and whether it is a change.
+
+    Of two outlays, printed (46.3) and (41.7), words also give the change of what was spent: it
+    rose by 4.6, though the figures fell.
+    """
+    yield from _signed_results(a, b, said)
+    if a.amount < 0 and b.amount < 0:
+        spent, before = replace(a, value=-a.value), replace(b, value=-b.value)
+        yield from _signed_results(spent, before, said)
+
+
+def _signed_results(a: Quantity, b: Quantity, said: Quantity) -> Iterable[tuple[float, bool]]:
     alike = a.unit.split(" ")[0] == b.unit.split(" ")[0] or not (a.unit and b.unit)
     if said.unit == "percent":
         if a.unit == b.unit == "percent":

@@ -275,3 +275,19 @@ def test_checking_a_long_answer_over_full_evidence_takes_a_few_milliseconds() ->
     seconds = time.process_time() - started
 
     assert seconds < 0.1
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("Purchases of property rose by $857 million in 2023 from 2022 [2].", True),
+        ("Purchases of property rose by 87.8% in 2023 from 2022 [2].", True),
+        ("Purchases of property rose by $957 million in 2023 from 2022 [2].", False),
+    ],
+)
+def test_what_was_spent_rose_though_its_printed_figures_fell(answer: str, found: bool) -> None:
+    question = "How did purchases related to property and equipment change from 2022 to 2023?"
+
+    [figure] = check_figures(answer, cited(2), PASSAGES, question=question)
+
+    assert figure.found is found
