@@ -1,0 +1,137 @@
+"""A verdict that anybody can recompute: scorecards go in, one JSON value comes out, and back.
+
+The certificate holds every score, the policy and what was compared; its sha256 is over canonical
+JSON (keys sorted, no spaces, UTF-8) without the sum itself.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any, cast
+
+from backend.errors import TenkError
+from backend.promotion.deciding import Policy, Verdict, conclude, policy_for
+from backend.promotion.scorecards import Card, Scorecards, clean
+
+FORMAT = "tenk certificate 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether a certificate's verdict follows from its scores, and why not."""
+
+    ok: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a certificate holds, read back."""
+
+    format: str
+    models: dict[str, str]
+    seeds: dict[str, int]
+    dataset: str
+    policy: Policy
+    scorecards: Scorecards
+    verdict: Verdict
+    more: dict[str, Any]
+    sha256: str
+
+
+def certificate(
+    cards: Scorecards,
+    policy: Policy,
+    *,
+    models: Mapping[str, str],
+    seeds: Mapping[str, int],
+    dataset: str,
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The verdict of `conclude` with all it rests on.
+
+    `models`: the name behind each arm, and the judge's; `seeds`: of whatever was drawn by chance;
+    `dataset`: the sha256 of what the candidate learned from; `more`: further JSON worth keeping
+    (the questions' texts, say), under the same sum.
+    """
+    told = Scorecards(
+        list(cards.asked), [_plain(card) for card in cards.cards], repeats=cards.repeats
+    )
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "models": dict(models),
+        "seeds": dict(seeds),
+        "dataset": dataset,
+        "policy": asdict(policy) | {"metrics": list(policy.metrics)},
+        "scorecards": asdict(told),
+        "verdict": asdict(conclude(told, policy)),
+        "more": dict(more or {}),
+    }
+    body = json.loads(_canonical(body))
+    return body | {"sha256": _sum(body)}
+
+
+def verify(told: object) -> Verification:
+    """Recompute the verdict from the certificate alone. Never raises: a bad file is a reason."""
+    if not isinstance(told, dict):
+        return Verification(False, "This is no certificate: expected a JSON object.")
+    body = cast(dict[str, Any], told)
+    try:
+        found = _sum({name: value for name, value in body.items() if name != "sha256"})
+    except (TypeError, ValueError):
+        return Verification(False, "The certificate holds something that is not plain JSON.")
+    if found != body.get("sha256"):
+        return Verification(False, f"The sha256 is not the content's, which is {found}.")
+    try:
+        contents = _read(body)
+        verdict = conclude(contents.scorecards, policy_for(**asdict(contents.policy)))
+    except (TenkError, ValueError, ArithmeticError) as error:
+        reason = str(error).splitlines()[0]
+        return Verification(False, f"The certificate cannot be read: {reason}")
+    if contents.format != FORMAT:
+        return Verification(False, f"The format is {contents.format!r}; expected {FORMAT!r}.")
+    if verdict != contents.verdict:
+        return Verification(
+            False,
+            f"The verdict does not follow: the scores say {_line(verdict)}, the certificate "
+            f"{_line(contents.verdict)}.",
+        )
+    return Verification(True, f"The verdict follows from the scores: {_line(verdict)}.")
+
+
+def _line(verdict: Verdict) -> str:
+    ends = f"{verdict.low:+.6f} to {verdict.high:+.6f}"
+    return f"{verdict.decision} at {verdict.gain:+.6f} ({ends}, {verdict.questions} questions)"
+
+
+def _plain(card: Card) -> Card:
+    """The card with missing scores as None, for JSON has no NaN."""
+    return Card(
+        card.arm,
+        card.question,
+        card.repeat,
+        {metric: clean(value) for metric, value in card.scores.items()},
+        card.refused,
+        card.figure_errors,
+        card.seconds,
+        card.cost,
+    )
+
+
+def _read(body: dict[str, Any]) -> Contents:
+    """Raises ValueError (pydantic's too) where something is not of its type."""
+    from pydantic import ConfigDict, TypeAdapter, with_config
+
+    reader = TypeAdapter(with_config(ConfigDict(extra="forbid", strict=True))(Contents))
+    return reader.validate_json(_canonical(body))
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def _sum(body: Mapping[str, Any]) -> str:
+    return sha256(_canonical(body).encode()).hexdigest()
