@@ -39,6 +39,8 @@ from backend.quantities import quantities, same_value
 from backend.terms import stem_tuple, synonyms
 
 SHOWN = 8
+TELLING = 9
+"""Different words that a sentence needs to answer a question in prose: headings do not."""
 REFUSALS = {"figure": 1 / 15, "prose": 1 / 40}
 """Share of lessons whose answer is taken away; readers' prose questions are rarely unanswerable."""
 Right = Callable[[Candidate, int], bool]  # a candidate and the index of its passage among all
@@ -232,6 +234,8 @@ def pair_lessons(
             c: Candidate, _: int, held: frozenset[str] = words, wanted: frozenset[str] = asked
         ) -> bool:
             own = c.sentence.words if c.sentence else frozenset[str]()
+            if len(own) < TELLING:
+                return False
             return len(own & held) >= 0.9 * len(own) > 0 and len(own & wanted) >= 0.3 * len(wanted)
 
         yield taught(shelf, str(pair["question"]), right, chance=chance, kind="prose")
