@@ -126,7 +126,7 @@ def plain(text: str) -> str:
 
 def stopped_text(so_far: str) -> str:
     """An answer that a person ended."""
-    said = f"{plain(so_far)} …\n\n" if so_far.strip() else ""
+    said = f"{plain(so_far.rstrip())} …\n\n" if so_far.strip() else ""
     return f"{said}*Stopped. Nothing of this is kept as training data.*"
 
 
@@ -137,7 +137,8 @@ def reading_stopped_text(_so_far: str) -> str:
 
 def failed_text(so_far: str, sentence: str) -> str:
     """An answer that its model did not finish."""
-    return f"{plain(so_far)} …\n\n{plain(sentence)}" if so_far.strip() else plain(sentence)
+    said = f"{plain(so_far.rstrip())} …\n\n" if so_far.strip() else ""
+    return f"{said}{plain(sentence)}"
 
 
 def error_sentence(error: BaseException) -> str:
@@ -254,8 +255,9 @@ def _offers(filing: Filing, chunks: Sequence[Passage]) -> Iterable[Starter]:
             f"{name}: change in {row.lower()}",
             f"How did {_of(name)} {row.lower()} change from fiscal {year - 1} to fiscal {year}?",
         )
-    if risk := _most(_RISKS, [one.text for one in chunks if "risk factors" in one.section.lower()]):
-        yield Starter(f"{name}: risks of {risk}", f"What risks does {name} see from {risk}?")
+    told = [one.text for one in chunks if "risk factors" in one.section.lower()]
+    if risk := _most(_RISKS, told):
+        yield Starter(f"{name}: {risk} risks", f"What risks does {name} see from {risk}?")
     notes = [one.section for one in chunks]
     if policy := _most(_POLICIES, notes):
         yield Starter(f"{name}: how it {_third(policy)}", f"How does {name} {policy}?")

@@ -283,7 +283,7 @@ async def test_the_stop_button_stops_and_nothing_of_it_teaches(
         await ann.socket.emit("stop")
         await ann.until(lambda: not ann.working)
 
-        assert ann.said()[-1]["output"].startswith("Net sales were  …")
+        assert ann.said()[-1]["output"].startswith("Net sales were …")
         assert "Stopped" in ann.said()[-1]["output"]
         (turn,) = turns(served.home, ann.thread)
         assert (turn.state, turn.answer) == ("stopped", "Net sales were ")
