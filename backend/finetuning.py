@@ -39,19 +39,24 @@ def estimate(text: str, *, epochs: int | None, price: float | None) -> Estimate:
     return Estimate(tokens, None if price is None else tokens * price / 1e6)
 
 
-def refuse_above(spent: Estimate, budget: float | None) -> None:
-    """Raise DataError where the estimate is above the budget, or cannot be told and one is set."""
+def refuse_above(training: Estimate, exam_usd: float | None, budget: float | None) -> None:
+    """Raise DataError where training and exam are above the budget, or cannot be told."""
     if budget is None:
         return
-    if spent.usd is None:
+    if training.usd is None or exam_usd is None:
+        unknown, setting = ("training the student", "TENK_TRAINING_PRICE")
+        if training.usd is not None:
+            unknown, setting = ("a model that sits or judges the exam", "TENK_PRICES")
         raise DataError(
-            f"TENK_BUDGET_USD is {budget:.2f}, and no price is known for training the student, so "
-            "the cycle stops before it spends. Set TENK_TRAINING_PRICE to USD per million tokens."
+            f"TENK_BUDGET_USD is {budget:.2f}, and no price is known for {unknown}, so the cycle "
+            f"stops before it spends. Set {setting}."
         )
-    if spent.usd > budget:
+    total = training.usd + exam_usd
+    if total > budget:
         raise DataError(
-            f"Training would cost {spent}, above TENK_BUDGET_USD={budget:.2f}. Nothing was "
-            "uploaded. Raise the budget, or set TENK_EPOCHS lower."
+            f"Training would cost {training}, the exam at most ${exam_usd:.2f}: ${total:.2f} is "
+            f"above TENK_BUDGET_USD={budget:.2f}. Nothing was uploaded. Raise the budget, or set "
+            "TENK_EPOCHS or TENK_MAX_QUESTIONS lower."
         )
 
 

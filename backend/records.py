@@ -331,6 +331,7 @@ class CycleEvent(SQLModel, table=True):
     kind: str  # step, loss, look, note
     text: str
     numbers: dict[str, float] = Field(default_factory=dict, sa_column=_json())
+    source: str = ""  # the provider's id of it, where it is the provider's
     at: datetime = Field(default_factory=now, sa_column=_moment())
 
 
@@ -352,6 +353,8 @@ class Sitting(SQLModel, table=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float | None = None
+    judge_prompt_tokens: int = 0
+    judge_completion_tokens: int = 0
     error: str | None = None
 
 
@@ -381,3 +384,10 @@ class Verdict(SQLModel, table=True):
     reasons: list[str] = Field(default_factory=list, sa_column=_json())
     certificate: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
     at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Secret(SQLModel, table=True):
+    """A random key that all processes on one database share."""
+
+    name: str = Field(primary_key=True)
+    value: str  # hex

@@ -168,6 +168,40 @@ class Settings(BaseSettings):
     """A PDF with more pages is refused."""
     page_timeout: float = Field(default=20.0, gt=0, le=3600, allow_inf_nan=False)
     """Seconds that one page may take to read before it is given up."""
+    training_price: Price | None = None
+    """USD per million tokens trained; overrides the catalogue."""
+    budget_usd: Price | None = None
+    """Most that one cycle may cost by its estimate; above it a cycle stops before it spends."""
+    epochs: int = Field(default=0, ge=0, le=50)
+    """Passes over the training data. 0: the server decides."""
+    suffix: Name = "tenk"
+    """Goes into the name of every fine-tuned model."""
+    student_context: int = Field(default=16_000, ge=500)
+    """Tokens that the student can read and write at once; longer examples are dropped."""
+    validation_share: float = Field(default=0.1, ge=0, le=0.5)
+    """Share of the kept examples that is watched in training, not learned."""
+    exam_share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of filing sections whose questions are for the exam alone, for ever."""
+    exam_repeats: int = Field(default=1, ge=1, le=10)
+    """How often every arm answers each exam question."""
+    answers_at_once: int = Field(default=4, ge=1, le=100)
+    """Answers of models under examination that may be in flight together."""
+    judge_at_once: int = Field(default=16, ge=1, le=100)
+    """Calls to the judge that may be in flight together."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance of promoting a model that is no better, all looks at the exam together."""
+    min_gain: float = Field(default=0.01, ge=0, le=1)
+    """Smallest mean gain in ragas_score that is worth a swap."""
+    cheaper_share: float = Field(default=0.5, ge=0, le=1)
+    """A model that costs at most this share of the active one may be promoted as cheaper."""
+    cheaper_floor: float = Field(default=-0.03, ge=-1, le=0)
+    """And surely loses less than this."""
+    min_questions: int = Field(default=20, ge=2)
+    """Below it the verdict is always hold."""
+    max_questions: int = Field(default=300, ge=2)
+    """Exam questions at which the exam ends, whatever it shows."""
+    look_every: int = Field(default=20, ge=1)
+    """Exam questions between two looks at the scores."""
     prices: dict[str, tuple[Price, Price]] = Field(default_factory=dict)
     """USD per million tokens (in, out) by model name, as JSON; overrides the catalogue."""
 

@@ -166,16 +166,21 @@ def test_the_estimate_counts_every_epoch() -> None:
 
 def test_an_estimate_above_the_budget_stops_before_it_spends() -> None:
     with pytest.raises(DataError, match=r"Nothing was uploaded.*TENK_EPOCHS"):
-        refuse_above(estimate("x" * 4_000_000, epochs=2, price=25.0), budget=49.99)
+        refuse_above(estimate("x" * 4_000_000, epochs=2, price=25.0), 1.0, budget=50.99)
 
 
 def test_a_budget_without_a_known_price_stops_too() -> None:
     with pytest.raises(DataError, match="TENK_TRAINING_PRICE"):
-        refuse_above(estimate("x", epochs=1, price=None), budget=10.0)
+        refuse_above(estimate("x", epochs=1, price=None), 0.0, budget=10.0)
+
+
+def test_an_exam_without_a_known_price_stops_a_budget_too() -> None:
+    with pytest.raises(DataError, match="TENK_PRICES"):
+        refuse_above(estimate("x", epochs=1, price=1.0), None, budget=10.0)
 
 
 def test_no_budget_stops_nothing() -> None:
-    refuse_above(estimate("x" * 4_000_000, epochs=2, price=25.0), budget=None)
+    refuse_above(estimate("x" * 4_000_000, epochs=2, price=25.0), None, budget=None)
 
 
 async def test_a_model_that_does_not_answer_is_not_examined() -> None:

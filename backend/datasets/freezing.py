@@ -4,17 +4,21 @@ It alone knows what counts as the same question on both sides of the line.
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from backend.datasets.chat_files import from_chat_jsonl, to_chat_jsonl
-from backend.datasets.curation import EXAM_REASON, Curated
+from backend.datasets.curation import EXAM_REASON, Curated, group_of, normalised
 from backend.errors import DataError
+from backend.records import Example, ExamQuestion, Turn
 from backend.terms import stem_tuple
 
 LEAST_EXAMPLES = 10
 """What fine-tuning APIs ask for at least."""
+FIELD_ADVICE = 1000
+"""What practitioners advise; OpenAI's least is 10."""
 NEAR = 0.8
 """Words in common (Jaccard) from which two questions are one, where their figures agree."""
 
@@ -114,3 +118,44 @@ def refuse_exam_questions(text: str, exam: Sequence[str]) -> None:
                 f"{example.question!r}. Nothing was uploaded. Take the line out: a model that has "
                 "seen the exam cannot be examined."
             )
+
+
+def dropped_by_rule(curated: Sequence[Curated]) -> dict[str, int]:
+    """How many examples each rule dropped, most first."""
+    return dict(Counter(str(one.rule) for one in curated if one.state == "dropped").most_common())
+
+
+def size_advice(count: int) -> str:
+    """What a person should know of a dataset of this size."""
+    if count >= FIELD_ADVICE:
+        return ""
+    return (
+        f"That is little: APIs take {LEAST_EXAMPLES}, the field advises {FIELD_ADVICE:,}, and a "
+        "file of 65 has made a model worse."
+    )
+
+
+def readers_exam_questions(
+    rows: Sequence[tuple[Example, Turn | None]], on_exam_side: Callable[[str], bool]
+) -> list[ExamQuestion]:
+    """Readers' questions whose evidence is on the exam's side, liked or not.
+
+    Testing liked answers alone would grade the active model on its own best work.
+    """
+    found: list[ExamQuestion] = []
+    for example, turn in rows:
+        group = group_of(example, turn)
+        if turn is None or turn.state != "whole" or not on_exam_side(group):
+            continue
+        key = normalised(example.question)
+        found.append(
+            ExamQuestion(
+                question=example.question,
+                key=key,
+                group=group,
+                evidence=example.evidence,
+                source="reader",
+                turn=turn.id,
+            )
+        )
+    return found

@@ -1,6 +1,6 @@
 """Who runs models: clients by role over the openai SDK; names, prices and shutdown dates."""
 
-from backend.models.catalogue import FINE_TUNING_ENDS, is_local, price, shutdown
+from backend.models.catalogue import FINE_TUNING_ENDS, is_local, price, shutdown, training_price
 from backend.models.clients import LocalApi, Models, open_models
 from backend.models.replies import ModelCard
 
@@ -13,4 +13,5 @@ __all__ = [
     "open_models",
     "price",
     "shutdown",
+    "training_price",
 ]

@@ -94,6 +94,14 @@ def price(
     return known.tuned_price if is_tuned(model) else known.price
 
 
+def training_price(model: str, override: float | None = None) -> float | None:
+    """USD per million tokens trained, each epoch counted; None where no price is known."""
+    if override is not None:
+        return override
+    known = entry(model)
+    return known.training if known else None
+
+
 def shutdown(model: str) -> date | None:
     """When OpenAI shuts the model down, as far as it was known in October 2026."""
     known = entry(model)

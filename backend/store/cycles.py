@@ -1,6 +1,6 @@
 """Cycles: their rows, what happened in them, and the models that came out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
@@ -16,6 +16,7 @@ from backend.records import (
     Sitting,
     Slot,
     Verdict,
+    now,
 )
 
 
@@ -48,11 +49,26 @@ def open_cycle(session: Session, *, by: str, tag: str, slot: Slot = Slot.ANSWER)
     return row
 
 
+def end_cycle(session: Session, key: int, reason: str, *, failed: bool) -> Cycle:
+    """End a cycle, in words. One that has ended keeps its first reason."""
+    row = cycle(session, key)
+    if row.ended is None:
+        row.ended, row.failed, row.ended_at = reason, failed, now()
+        session.add(row)
+    return row
+
+
 def add_event(
-    session: Session, key: int, kind: str, text: str, numbers: dict[str, float] | None = None
+    session: Session,
+    key: int,
+    kind: str,
+    text: str,
+    numbers: dict[str, float] | None = None,
+    *,
+    source: str = "",
 ) -> CycleEvent:
     """Note what happened in a cycle, for the people who watch it."""
-    row = CycleEvent(cycle=key, kind=kind, text=text, numbers=numbers or {})
+    row = CycleEvent(cycle=key, kind=kind, text=text, numbers=numbers or {}, source=source)
     session.add(row)
     session.flush()
     return row
@@ -87,6 +103,42 @@ def sittings(session: Session, key: int) -> list[tuple[Sitting, list[Score]]]:
     return [(row, scores.get(row.id or 0, [])) for row in rows]
 
 
+def put_sitting(
+    session: Session,
+    row: Sitting,
+    scores: Mapping[str, float | None],
+    reasons: Mapping[str, str],
+) -> Sitting:
+    """Keep a sitting and its scores, in place of what was known of the same place before."""
+    same = select(Sitting).where(
+        Sitting.cycle == row.cycle,
+        Sitting.arm == row.arm,
+        Sitting.question == row.question,
+        Sitting.repeat == row.repeat,
+    )
+    if held := session.exec(same).first():
+        row.id = held.id
+    row = session.merge(row)
+    session.flush()
+    assert row.id is not None, "a row that was flushed has an id"
+    known = {one.metric: one for one in session.exec(select(Score).where(Score.sitting == row.id))}
+    for metric, value in scores.items():
+        score = known.get(metric) or Score(sitting=row.id, metric=metric)
+        score.value, score.reason = value, reasons.get(metric, "")
+        session.add(score)
+    session.flush()
+    return row
+
+
+def quarantine(session: Session, key: int, reason: str) -> None:
+    """Put an exam question aside, with the reason."""
+    row = session.get(ExamQuestion, key)
+    if row is None:
+        raise NotFound("exam question", key, "tenk questions")
+    row.state, row.reason = "quarantined", reason
+    session.add(row)
+
+
 def verdict(session: Session, key: int) -> Verdict:
     """The verdict with this id. Raises NotFound."""
     row = session.get(Verdict, key)
@@ -99,12 +151,6 @@ def candidates(session: Session, slot: Slot = Slot.ANSWER) -> list[Candidate]:
     """Models that could be active, newest first."""
     found = select(Candidate).where(Candidate.slot == slot.value)
     return list(session.exec(found.order_by(col(Candidate.id).desc())))
-
-
-def candidate_named(session: Session, model: str, slot: Slot = Slot.ANSWER) -> Candidate | None:
-    """The candidate whose model has this name, if there is one."""
-    found = select(Candidate).where(Candidate.slot == slot.value, Candidate.model == model)
-    return session.exec(found).first()
 
 
 def activations(session: Session, slot: Slot = Slot.ANSWER) -> list[Activation]:

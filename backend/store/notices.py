@@ -25,4 +25,4 @@ def log_totals(session: Session) -> dict[str, Any]:
         select(func.count(col(Turn.id)), func.coalesce(func.sum(Turn.cost_usd), 0.0))
     ).one()
     whole = session.exec(select(func.count(col(Turn.id))).where(Turn.state == "whole")).one()
-    return {"turns": count, "unfinished": count - whole, "spend_usd": float(spend)}
+    return {"turns": count, "unfinished": count - whole, "spend_usd": float(spend or 0.0)}
