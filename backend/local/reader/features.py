@@ -74,7 +74,6 @@ FEATURES = (
     "refuse_found_period",
     "refuse_no_period",
     "refuse_missing",  # how much of the question stands nowhere in the evidence
-    "refuse_exact",  # a row with the asked label and period is there
 )
 AT = {name: place for place, name in enumerate(FEATURES)}
 Matrix = NDArray[np.float64]
@@ -352,10 +351,6 @@ def _refusing(matrix: Matrix, candidates: Sequence[Candidate], asked: Asked) -> 
     if asked.figure > 0.5:  # words without a figure are no sign that there is one
         covered = covered * np.maximum(others[:, AT["cell"]], others[:, AT["sentence_number"]] > 0)
     timely = others[:, AT["period_match"]] + others[:, AT["sentence_period"]]
-    fits = others[:, AT["row_synonyms"]] * others[:, AT["row_precision"]]
-    if asked.years:
-        fits = fits * others[:, AT["period_match"]]
-    row[AT["refuse_exact"]] = float(fits.max())
     row[AT["refuse_found"]] = min(1.0, float(covered.max()))
     row[AT["refuse_prose"]] = 1.0 - asked.figure
     if asked.years:
