@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from backend.cli import asking, documents, examples, running
+from backend.cli import asking, cycles, documents, examples, running, serving
 from backend.errors import TenkError
 
 app = typer.Typer(
@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (running, documents, asking):
+for room in (running, documents, asking, cycles, serving):
     room.add_to(app)
 app.add_typer(examples.app, name="examples")
 

@@ -1,0 +1,265 @@
+"""Commands about cycles: retrain, cycles, cycle."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from backend.cli.opening import House, opened
+from backend.cli.printing import Json, as_json, table
+from backend.errors import DataError
+
+if TYPE_CHECKING:
+    from backend.records import Cycle, CycleEvent
+
+LOOK_AGAIN = 0.5
+"""Seconds between two looks at what a cycle has done since."""
+Number = Annotated[int, typer.Argument(help="A number that `tenk cycles` lists.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang these commands on the door."""
+    app.command()(retrain)
+    app.command()(cycles)
+    app.command()(cycle)
+
+
+def retrain(
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay, show how it goes, and tell the verdict.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Turn the log into a candidate, examine it, and swap to it where it scores higher.
+
+    A cycle that was interrupted goes on where it was; asking twice is one cycle.
+    """
+    from backend.store.cycles import open_cycle
+    from backend.store.database import transaction
+
+    with opened() as house:
+        with transaction(house.engine) as session:
+            key = open_cycle(session, by="tenk retrain", tag=f"tenk-{uuid4().hex}").id or 0
+        if wait:
+            asyncio.run(_go_on(house, key, quiet=json))
+        row = cycle_row(house, key)
+    if json:
+        as_json(row)
+    elif wait:
+        _show_end(row)
+    else:
+        typer.echo(
+            f"Cycle {key} is {row['state']}. The worker takes it on (`make chat` starts one; "
+            f"`tenk worker` is one alone). Watch it: tenk cycle {key}, or tenk retrain --wait"
+        )
+    if wait and row["state"] == "failed":
+        raise typer.Exit(1)
+
+
+async def _go_on(house: House, key: int, *, quiet: bool) -> None:
+    """Advance the cycle here, or watch the process that does."""
+    from backend.flywheel import Flywheel, Wheel
+
+    flywheel = Flywheel(Wheel(house.settings, house.engine, house.models))
+    shown = asyncio.create_task(_show_events(house, key, quiet=quiet))
+    try:
+        while not shown.done():
+            with flywheel.alone() as alone:  # where another process dies, this one goes on
+                if alone:
+                    await flywheel.advance(key)
+            await asyncio.wait([shown], timeout=LOOK_AGAIN)
+        await shown
+    finally:
+        shown.cancel()
+
+
+async def _show_events(house: House, key: int, *, quiet: bool) -> None:
+    """What happens, line by line on stderr, until the cycle has ended."""
+    from backend.store.cycles import cycle as one_cycle
+    from backend.store.cycles import events
+    from backend.store.database import transaction
+
+    last = 0
+    while True:
+        with transaction(house.engine) as session:
+            fresh = events(session, key, after=last)
+            ended = one_cycle(session, key).ended is not None
+        for event in fresh:
+            last = event.id or last
+            if not quiet:
+                typer.echo(event_line(event), err=True)
+        if ended:
+            return
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+def event_line(event: "CycleEvent") -> str:
+    """An event as a person reads it: steps stand out, the rest is indented."""
+    return f"{event.at:%H:%M:%S}  " + (event.text if event.kind == "step" else f"  {event.text}")
+
+
+def cycle_row(house: House, key: int) -> dict[str, Any]:
+    """A cycle as `tenk retrain --json` prints it."""
+    from backend.records import Candidate, Role
+    from backend.store.cycles import cycle as one_cycle
+    from backend.store.cycles import verdict as one_verdict
+    from backend.store.database import transaction
+    from backend.store.turns import active_candidate
+
+    with transaction(house.engine) as session:
+        row = one_cycle(session, key)
+        told = one_verdict(session, row.verdict) if row.verdict else None
+        candidate = session.get(Candidate, row.candidate) if row.candidate else None
+        active = active_candidate(session)
+    teacher = house.settings.endpoint(Role.TEACHER).model
+    verdict = None
+    if told:
+        named = ("decision", "gain", "low", "high", "questions", "reasons", "need_more")
+        verdict = {name: getattr(told, name) for name in named}
+    return {
+        "cycle": row.id,
+        "state": state_of(row),
+        "dataset": row.dataset,
+        "job": row.job,
+        "candidate": candidate.model if candidate else None,
+        "verdict": verdict,
+        "active": active.model if active else teacher,
+        "ended": row.ended,
+    }
+
+
+def state_of(row: "Cycle") -> str:
+    """Where a cycle stands, in a word: its next step, done or failed."""
+    from backend.flywheel import next_step
+
+    if row.ended is None:
+        return next_step(row).value
+    return "failed" if row.failed else "done"
+
+
+def _show_end(row: dict[str, Any]) -> None:
+    verdict = row["verdict"]
+    if verdict is None:
+        typer.echo(f"Cycle {row['cycle']} ended without a verdict: {row['ended']}")
+        return
+    decision = verdict["decision"].replace("_as_", " as ").replace("_cheaper", " as cheaper")
+    typer.echo(
+        f"{decision}: gain {verdict['gain']:+.3f} [{verdict['low']:+.3f}, {verdict['high']:+.3f}] "
+        f"in ragas_score on {verdict['questions']} questions."
+    )
+    for reason in verdict["reasons"]:
+        typer.echo(f"  {reason}")
+    typer.echo(what_next(row))
+
+
+def what_next(row: dict[str, Any]) -> str:
+    """What a person can do after a verdict."""
+    verdict, key = row["verdict"], row["cycle"]
+    if verdict["decision"].startswith("promote"):
+        return f"{row['active']} answers from the next question on. Undo it: tenk rollback"
+    more = verdict["need_more"]
+    if verdict["decision"] == "hold" and more:
+        return (
+            f"{row['active']} stays. {more} more exam questions would decide: "
+            f"tenk questions generate --n {more}, then tenk retrain"
+        )
+    return f"{row['active']} stays. See every question: tenk cycle {key}"
+
+
+def cycles(json: Json = False) -> None:
+    """List the cycles, newest first."""
+    from backend.store.cycles import cycles as every_cycle
+    from backend.store.database import transaction
+
+    with opened() as house:
+        with transaction(house.engine) as session:
+            keys = [(row.id or 0, row.started_at) for row in every_cycle(session)]
+        rows: list[dict[str, Any]] = [{**cycle_row(house, key), "started": at} for key, at in keys]
+    if json:
+        as_json(rows)
+        return
+    short = [{**row, "verdict": (row["verdict"] or {}).get("decision")} for row in rows]
+    table(
+        short,
+        ["cycle", "state", "candidate", "verdict", "started", "ended"],
+        empty="No cycle yet. Start one: tenk retrain --wait",
+    )
+
+
+def cycle(
+    number: Number,
+    cancel: Annotated[bool, typer.Option("--cancel", help="End it now.")] = False,
+    json: Json = False,
+) -> None:
+    """Show one cycle in full: what happened, every question's scores, the verdict."""
+    from backend.store.cycles import cycle as one_cycle
+    from backend.store.cycles import end_cycle, events
+    from backend.store.database import transaction
+
+    with opened() as house:
+        if cancel:
+            asyncio.run(_cancel(house, number))
+        with transaction(house.engine) as session:
+            if cancel:
+                end_cycle(session, number, "cancelled by hand", failed=True)
+            one_cycle(session, number)
+            told = events(session, number)
+        row, questions = cycle_row(house, number), question_rows(house, number)
+    happened = [{"at": e.at, "kind": e.kind, "text": e.text, **e.numbers} for e in told]
+    if json:
+        as_json({**row, "events": happened, "questions": questions})
+        return
+    for event in told:
+        typer.echo(event_line(event))
+    for question in questions:
+        scores = "  ".join(f"{arm} {_score(mark)}" for arm, mark in question["arms"].items())
+        typer.echo(f"  {question['question']}\n    {scores}")
+    _show_end(row) if row["ended"] else typer.echo(f"Cycle {number} goes on: {row['state']}.")
+
+
+async def _cancel(house: House, key: int) -> None:
+    """Stop the provider's job too: what is not trained is not paid."""
+    from backend.models.training import Trainer
+    from backend.store.cycles import cycle as one_cycle
+    from backend.store.database import transaction
+
+    with transaction(house.engine) as session:
+        row = one_cycle(session, key)
+    if row.ended is not None:
+        raise DataError(f"Cycle {key} has ended: {row.ended}. There is nothing to cancel.")
+    if row.job is not None and row.candidate is None:
+        await Trainer(house.models).cancel(row.job)
+
+
+def _score(mark: dict[str, Any]) -> str:
+    value = mark["ragas_score"]
+    return "missing" if value is None else f"{value:.2f}"
+
+
+def question_rows(house: House, key: int) -> list[dict[str, Any]]:
+    """Every exam question of a cycle with each arm's answer and scores, in the order asked."""
+    from dataclasses import asdict
+
+    from backend.exam import Arm, table
+    from backend.flywheel.examining import sat_of
+    from backend.records import ExamQuestion, Role
+    from backend.store.cycles import sittings
+    from backend.store.database import transaction
+
+    with transaction(house.engine) as session:
+        told = sittings(session, key)
+        texts = {
+            row.question: question.question
+            for row, _ in told
+            if (question := session.get(ExamQuestion, row.question))
+        }
+    sats = [sat_of(row, scores) for row, scores in told]
+    arms = [Arm(name, Role.STUDENT, "") for name in dict.fromkeys(sat.arm for sat in sats)]
+    return [
+        {
+            "question": texts.get(row.question, ""),
+            "arms": {name: asdict(mark) for name, mark in row.marks.items()},
+        }
+        for row in table(sats, arms)
+    ]
