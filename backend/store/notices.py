@@ -13,10 +13,20 @@ def notices(session: Session) -> list[Notice]:
     return list(session.exec(select(Notice).order_by(col(Notice.subject))))
 
 
-def replace_notices(session: Session, found: list[Notice]) -> None:
-    """What was known before gives way to what was found now."""
-    session.exec(delete(Notice))
+def replace_notices(session: Session, subjects: str, found: list[Notice]) -> None:
+    """What was known of subjects that begin so gives way to what was found now."""
+    session.exec(delete(Notice).where(col(Notice.subject).startswith(subjects)))
     session.add_all(found)
+
+
+def put_notice(session: Session, subject: str, text: str) -> None:
+    """Tell the operator, in place of what was told of the same subject."""
+    session.merge(Notice(subject=subject, text=text))
+
+
+def remove_notice(session: Session, subject: str) -> None:
+    """It is no longer so."""
+    session.exec(delete(Notice).where(col(Notice.subject) == subject))
 
 
 def log_totals(session: Session) -> dict[str, Any]:
