@@ -60,8 +60,6 @@ def stems(text: str) -> list[str]:
     return list(stem_tuple(text))
 
 
-
-
 def _parse(line: str) -> tuple[list[str], list[str]]:
     asked, arrow, printed = line.partition("->")
     triggers = [phrase.strip() for phrase in asked.split("|")]

@@ -30,8 +30,8 @@ _REFUSALS = tuple(
         r"\b(?:is|are|was|were) (?:provided|given|available|found|included)\b",
         r"\b(?:i|we)(?:['\u2019]m| am| are)?\s(?:(?:sorry|apologi[sz]e)\b|(?:can(?:not|['\u2019]t)"
         r"|could(?: not|n['\u2019]t)|unable to|do(?: not|n['\u2019]t))\s+(?:\w+ly\s+)?(?:find"
-        r"|answer|determine|know|have (?:the|any|enough|access|real-time)|provide|locate|tell|calculate"
-        r"|compute|assist))",
+        r"|answer|determine|know|have (?:the|any|enough|access|real-time)|provide|locate|tell"
+        r"|calculate|compute|assist))",
         r"\b(?:unable|impossible|not possible|not able) to (?:\w+ly\s+)?(?:find|answer|determine"
         r"|provide|say|tell|calculate|compute|ascertain|locate|conclude)",
         r"\b(?:cannot|can['\u2019]t|could not|can not) be (?:\w+ly\s+)?(?:determined|answered"
