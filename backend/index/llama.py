@@ -33,6 +33,8 @@ UNEMBEDDED = ["filing", "file", "company", "fiscal_year", "page", "pages", "kind
 """Metadata that says where a chunk stands: no part of what it means."""
 SYNONYMS_WEIGH = 0.2
 """What a synonym's BM25 counts against that of a word of the question."""
+MOST_NAMED = 1000
+"""Chunks named one by one in a query; SQLite takes 32,766 at most."""
 AT_LEAST = 50
 """Candidates of each kind that are fused, however few are asked for."""
 
@@ -183,6 +185,12 @@ class _Search:
             if values:  # LlamaIndex says [] where it means any
                 self.wanted = filtering.both(self.wanted, filtering.among(column, values))
                 self.filings = None
+        self.allowed: list[tuple[int, str]] | None = None
+        if self.filings is None and self.wanted != filtering.EVERYTHING:
+            self.allowed = rows.places(connection, *self.wanted)
+            if len(self.allowed) <= MOST_NAMED:
+                ids = [number for number, _ in self.allowed]
+                self.wanted = filtering.among("chunk.id", ids)
 
     def lexical(self, limit: int, passing_over: Sequence[str]) -> list[tuple[int, float]]:
         """BM25 of the question's words; synonyms count less, and find what no word finds."""
@@ -193,13 +201,13 @@ class _Search:
         return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
 
     def _match(self, words: Sequence[str], limit: int) -> list[tuple[int, float]]:
-        if not words or self.filings == []:
+        if not words or self.filings == [] or self.allowed == []:
             return []
         text = wording.any_of(words)
-        if self.filings is not None:
-            text = wording.within(self.filings, text)
-        else:
-            text = f"{{section text}} : ({text})"
+        filings = self.filings
+        if self.allowed is not None:
+            filings = list(dict.fromkeys(filing for _, filing in self.allowed))
+        text = wording.within(filings, text)
         where, values = self.wanted
         return rows.match(self.connection, text, where=where, values=values, limit=limit)
 
@@ -212,10 +220,9 @@ class _Search:
         names = list(known)
         if self.filings is not None:
             names = [filing for filing in dict.fromkeys(self.filings) if filing in known]
-        elif self.wanted != filtering.EVERYTHING:
-            found = rows.chunks(self.connection, *self.wanted)
-            allowed = np.array([row[0] for row in found], dtype=np.int64)
-            names = list(dict.fromkeys(row[2] for row in found))
+        elif self.allowed is not None:
+            allowed = np.array([number for number, _ in self.allowed], dtype=np.int64)
+            names = list(dict.fromkeys(filing for _, filing in self.allowed))
         asked = vectors.unit(self.query.query_embedding or [])
         ids, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
         for filing in names:

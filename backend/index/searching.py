@@ -54,6 +54,12 @@ class Index:
 
     # -- changes
 
+    def warm(self) -> None:
+        """Load LlamaIndex, so that the first filing or question need not wait for it."""
+        import backend.index.llama
+
+        assert backend.index.llama
+
     async def add(self, filing: Filing, chunks: Sequence[Chunk]) -> None:
         """Make a filing's chunks searchable, in place of what is there under its id.
 

@@ -24,6 +24,10 @@ MOST_WORDS = 48
 """Words of a question looked for; longer ones repeat themselves."""
 
 
+MOST_SYNONYMS = 8
+"""Each phrase costs a pass over the index, whatever it finds; the likeliest come first."""
+
+
 def words_of(question: str, *, passing_over: Iterable[str] = ()) -> list[str]:
     """The words that can find something, once each, in order."""
     over = {word.lower() for word in passing_over}
@@ -40,11 +44,12 @@ def any_of(words: Iterable[str]) -> str:
     return " OR ".join('"' + word.replace('"', " ") + '"' for word in words)
 
 
-def within(filings: Iterable[str], query: str) -> str:
-    """The query, over these filings alone: what others hold is not even scored."""
-    return f"filing : ({any_of(filings)}) AND {{section text}} : ({query})"
+def within(filings: Iterable[str] | None, query: str) -> str:
+    """The query, over these filings alone (None: all): what others hold is not even scored."""
+    words = f"{{section text}} : ({query})"
+    return words if filings is None else f"filing : ({any_of(filings)}) AND {words}"
 
 
 def synonyms_of(question: str) -> list[str]:
     """Other phrases a filing may use for what is asked ("capex": "purchases of property ...")."""
-    return [" ".join(WORD.findall(phrase.lower())) for phrase in expand(question)]
+    return [" ".join(WORD.findall(phrase.lower())) for phrase in expand(question)[:MOST_SYNONYMS]]
