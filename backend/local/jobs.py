@@ -26,7 +26,7 @@ UNFINISHED: tuple[Status, ...] = ("validating_files", "queued", "running")
 STALE_SECONDS = 4.0
 """An owner whose heart has not beaten for so long is dead."""
 MOST_DEATHS = 3
-"""So many servers may die over one job; then the job is what kills them, and it fails."""
+"""So many servers may die over one job without an epoch done; then it is what kills them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Jobs:
         estimated: int,
     ) -> bool:
         """What an epoch has done: from here the job goes on after a crash."""
-        columns = {"progress": json.dumps(progress), "estimated": estimated}
+        columns = {"progress": json.dumps(progress), "estimated": estimated, "deaths": 0}
         with self.ledger.writing() as told:
             done = _update(told, name, owner, columns)
             if done:
