@@ -77,6 +77,8 @@ class Library:
     index: Chunks
     home: Path
     settings: Settings
+    warm: Callable[[], None] = lambda: None
+    """Loads what indexing needs, in a thread of its own while the first file is read."""
 
     async def ingest(
         self, paths: Sequence[Path], *, on_progress: Progress | None = None
@@ -147,7 +149,8 @@ class Library:
             on_page=on_page,
         )
         try:
-            return await asyncio.to_thread(reading)
+            read, _ = await asyncio.gather(asyncio.to_thread(reading), asyncio.to_thread(self.warm))
+            return read
         finally:
             ended.set()
 

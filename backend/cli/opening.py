@@ -64,8 +64,16 @@ class House:
         """Files in, searchable filings out."""
         from backend.library import Library
 
+        def warm() -> None:
+            self.index.warm()
+            self.models.warm()
+
         return Library(
-            engine=self.engine, index=self.index, home=self.settings.home, settings=self.settings
+            engine=self.engine,
+            index=self.index,
+            home=self.settings.home,
+            settings=self.settings,
+            warm=warm,
         )
 
     @cached_property

@@ -8,6 +8,8 @@ from backend.filings.lines import NOTHING, Line, is_figure
 
 CURRENCY = {"$", "€", "£", "¥", "US$", "C$", "A$", "R$", "CHF", "$(", "("}
 RANGE = re.compile(r"\s[-–—]\s|\s+to\s+|(?<=%)[-–—](?=[\d.])|(?<=\.\d)[-–—](?=[\d.])")
+LONGEST = 30
+"""Characters of a cell that can still be a figure or a range."""
 FOOTNOTE = re.compile(r"(?<=[\d%)—–])\s*\((?:\d|[a-z])\)$")
 """A footnote's mark after a figure; left on, it would read as one more figure."""
 TAIL = {"%", ")", "%)", ")%", "pts", "bps", "pp"}
@@ -57,6 +59,8 @@ def printed(text: str) -> str:
 
 def is_value(text: str) -> bool:
     """Whether a cell holds a figure, a range of figures, or the sign for none."""
+    if len(text) > LONGEST or not text:
+        return False
     if is_figure(text) or NOTHING.fullmatch(text.lstrip("$€£¥") or text):
         return True
     ends = RANGE.split(text)

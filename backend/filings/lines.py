@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from functools import cached_property
 
 from backend.filings.words import Word
 
@@ -19,20 +19,20 @@ SPACE = 0.62
 """Gaps wider than this share of the line's height part two segments."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Segment:
-    """Words that stand together on a line."""
+    """Words that stand together on a line; not changed once its line is made."""
 
     words: list[Word]
     x0: float
     x1: float
 
-    @property
+    @cached_property
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
 
 
-@dataclass(slots=True)
+@dataclass
 class Line:
     """One visual line. `y` is its middle, `height` its font's; segments from left to right."""
 
@@ -40,7 +40,7 @@ class Line:
     height: float
     segments: list[Segment] = field(default_factory=list)
 
-    @property
+    @cached_property
     def text(self) -> str:
         return " ".join(segment.text for segment in self.segments)
 
@@ -52,13 +52,13 @@ class Line:
     def x1(self) -> float:
         return self.segments[-1].x1
 
-    @property
+    @cached_property
     def widest_gap(self) -> float:
         """In heights of the line."""
         pairs = zip(self.segments, self.segments[1:], strict=False)
         return max(((b.x0 - a.x1) / self.height for a, b in pairs), default=0.0)
 
-    @property
+    @cached_property
     def words(self) -> list[Word]:
         return [word for segment in self.segments for word in segment.words]
 
@@ -82,8 +82,8 @@ def lines_of(found: Sequence[Word]) -> list[Line]:
 
 def _line(row: list[Word]) -> Line:
     row.sort(key=lambda word: word.x0)
-    height = max(median(word.y1 - word.y0 for word in row), 1.0)
-    line = Line(median((word.y0 + word.y1) / 2 for word in row), height)
+    height = max(_middle([word.y1 - word.y0 for word in row]), 1.0)
+    line = Line(_middle([(word.y0 + word.y1) / 2 for word in row]), height)
     last: Word | None = None
     for word in row:
         if last is not None and word.text == last.text and word.x0 - last.x0 < 1.0:
@@ -97,10 +97,18 @@ def _line(row: list[Word]) -> Line:
     return line
 
 
+def _middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
 def _parts(left: Word, right: Word, height: float) -> bool:
     gap = (right.x0 - left.x1) / height
     if gap > SPACE:
         return True
     # Neighbouring columns can stand as close as words do.
-    both = is_figure(left.text) and (is_figure(right.text) or right.text in "$€£¥")
+    both = (
+        not left.text[-1].isalpha()
+        and is_figure(left.text)
+        and (is_figure(right.text) or right.text in "$€£¥")
+    )
     return both and not (MARK.fullmatch(right.text) and gap < 0.5)

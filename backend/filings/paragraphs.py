@@ -34,7 +34,7 @@ def paragraphs(lines: Sequence[Line]) -> list[str]:
 
 def _gutter(lines: Sequence[Line]) -> float | None:
     """Where two columns of running text part, if the page is set so: hardly a word stands there."""
-    if len(lines) < 10:
+    if len(lines) < 10 or sum(len(line.segments) > 1 for line in lines) < 0.3 * len(lines):
         return None
     left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
     tried = [left + (right - left) * share / 100 for share in range(38, 63)]

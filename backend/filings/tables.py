@@ -38,7 +38,7 @@ def tables_of(lines: Sequence[Line], before: Table | None = None) -> list[Table]
         return []
     bits = [bits_of(line) for line in lines]
     left = min(line.x0 for line in lines)
-    prose = _prose(lines)
+    prose = _prose(lines, bits)
     rows = [n for n in range(len(lines)) if not prose[n] and _is_row(lines[n], bits[n], left)]
     _spare_labels(lines, bits, rows, prose)
     found: list[Table] = []
@@ -62,7 +62,7 @@ def _lend_headings(table: Table, earlier: Table | None) -> None:
         table.caption = table.caption or earlier.caption
 
 
-def _prose(lines: Sequence[Line]) -> list[bool]:
+def _prose(lines: Sequence[Line], bits: Sequence[Sequence[Bit]]) -> list[bool]:
     """Which lines are running text: long ones without a clear gap, and what runs on from them."""
     wide = max(line.x1 for line in lines) - min(line.x0 for line in lines)
     found: list[bool] = []
@@ -77,7 +77,7 @@ def _prose(lines: Sequence[Line]) -> list[bool]:
             and lines[n - 1].y - line.y < 1.35 * line.height
             and lines[n - 1].x1 - lines[n - 1].x0 > 0.75 * wide
             and abs(line.x0 - lines[n - 1].x0) < 40
-            and not _all_figures(bits_of(line))
+            and not _all_figures(bits[n])
         )
         found.append(long or runs_on)
     return found

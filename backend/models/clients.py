@@ -147,6 +147,12 @@ class Models:
                     pieces.append(part)
         return "".join(pieces), usage
 
+    def warm(self) -> None:
+        """Load the SDK, so that the first call need not wait for it."""
+        import openai
+
+        assert openai
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector per text, in order, all of one length. An empty text counts as a space."""
         call = self._call(Role.EMBED, None)
