@@ -123,6 +123,8 @@ class Chat:
         self.running.setdefault(page, set()).add(work)
         await asyncio.wait({work})
         self.running[page].discard(work)
+        if not self.running[page]:
+            del self.running[page]
         said = reply.message.content
         if work.cancelled() or isinstance(work.exception(), Stopped):
             await reply.ends(reply.stopped(said))

@@ -11,10 +11,13 @@ import secrets
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from time import time
 
 from backend.errors import ConfigurationError
 
 CHECKOUT = Path(__file__).parents[1]
+OLD = 24 * 3600.0
+"""Seconds after which an upload belongs to no page that is still open."""
 BUILD = ".build"
 """Named in .chainlit/config.toml as custom_build."""
 
@@ -28,16 +31,22 @@ def lay_out(home: Path) -> Path:
     """Write the folder that Chainlit runs in, and return it."""
     root = home.resolve() / "chat"
     root.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(root / ".files", ignore_errors=True)  # uploads of a chat that was killed
+    _forget_uploads(root / ".files")
     for name in (".chainlit/config.toml", "chainlit.md"):
         _copy(CHECKOUT / name, root / name)
     for folder in (".chainlit/translations", "public"):
-        shutil.rmtree(root / folder, ignore_errors=True)
         for file in sorted((CHECKOUT / folder).glob("**/*")):
             if file.is_file():
                 _copy(file, root / file.relative_to(CHECKOUT))
     _build(root / BUILD)
     return root
+
+
+def _forget_uploads(files: Path) -> None:
+    """Remove what chats that were killed left; another chat may be running over this home."""
+    for folder in files.glob("*"):
+        if time() - folder.stat().st_mtime > OLD:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path) -> None:

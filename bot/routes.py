@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 from chainlit import server as chainlit_server
@@ -18,8 +18,9 @@ from chainlit.server import UserParam
 from chainlit.types import DeleteFeedbackRequest, UpdateFeedbackRequest
 from chainlit.user import PersistedUser
 from chainlit.utils import utc_now
-from fastapi import APIRouter, HTTPException, UploadFile
+from fastapi import APIRouter, Depends, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.security import OAuth2PasswordRequestForm
 
 from backend.errors import NotFound, NotYours
 from backend.store import history as rows
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 LONGEST_COMMENT = 4000
 NOT_OFFERED = (
+    ("/filings/{rest:path}", ("GET",)),
     ("/project/element", ("PUT", "DELETE")),
     ("/project/thread/share", ("PUT",)),
     ("/project/share/{thread}", ("GET",)),
@@ -47,12 +49,33 @@ NOT_OFFERED = (
 def routes(house: House) -> APIRouter:
     """The routes over this house."""
     router = APIRouter()
+    _for_signing_in(router, house)
+    _for_ratings(router, house)
+    _for_files(router, house)
+    for path, methods in NOT_OFFERED:
+        router.add_api_route(path, _not_offered, methods=[*methods])
+    return router
 
+
+def _for_signing_in(router: APIRouter, house: House) -> None:
     @router.get("/auth/config")
     async def how_to_sign_in() -> dict[str, Any]:
         required = house.sign_in.required()
         return {**get_configuration(), "passwordAuth": required, "headerAuth": not required}
 
+    @router.post("/login")
+    async def sign_in(
+        request: Request, response: Response, given: Annotated[OAuth2PasswordRequestForm, Depends()]
+    ) -> Response:
+        try:
+            return await chainlit_server.login(request, response, given)
+        except HTTPException as refusal:
+            if refusal.status_code != 401:
+                raise
+            raise HTTPException(401, "that name and password do not belong together") from None
+
+
+def _for_ratings(router: APIRouter, house: House) -> None:
     @router.put("/feedback")
     async def take_rating(update: UpdateFeedbackRequest, user: UserParam) -> dict[str, Any]:
         given = update.feedback
@@ -65,6 +88,8 @@ def routes(house: House) -> APIRouter:
         await _rate(house, _person(user), payload.feedbackId, None, "")
         return {"success": True}
 
+
+def _for_files(router: APIRouter, house: House) -> None:
     @router.get("/filings/{key}.pdf")
     async def pdf(key: str, user: UserParam) -> Response:
         _person(user)
@@ -77,11 +102,6 @@ def routes(house: House) -> APIRouter:
         if file.size == 0:
             raise HTTPException(400, f"{file.filename} is empty (0 bytes). Expected a PDF.")
         return await chainlit_server.upload_file(user, session_id, file, ask_parent_id)
-
-    router.add_api_route("/filings/{rest:path}", _not_offered, methods=["GET"])
-    for path, methods in NOT_OFFERED:
-        router.add_api_route(path, _not_offered, methods=[*methods])
-    return router
 
 
 async def _not_offered() -> Response:

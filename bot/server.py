@@ -13,6 +13,7 @@ import re
 import secrets
 import socket
 import sys
+import threading
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
@@ -171,21 +172,18 @@ async def _serve(served: Served, listening: socket.socket, ready: str) -> None:
 
     server.handle_exit = end
     running = asyncio.create_task(server.serve(sockets=[listening]))
-    warming: asyncio.Task[None] | None = None
     while not server.started and not running.done():  # noqa: ASYNC110  # it sets but a flag
         await asyncio.sleep(0.02)
     if server.started:
         sys.stdout.write(f"{ready}\n")
         sys.stdout.flush()
-        warming = asyncio.create_task(asyncio.to_thread(_warm))
+        threading.Thread(target=_warm, daemon=True).start()  # the end does not wait for it
     ending = asyncio.create_task(asked.wait())
     await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
     await served.chat.stop_all()  # first, so that each is logged as stopped
     server.should_exit = True
     await running
     ending.cancel()
-    if warming is not None:
-        await warming
 
 
 def _warm() -> None:

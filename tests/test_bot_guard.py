@@ -1,6 +1,7 @@
 """Whose thread, answer and chat it is: what is forged is refused and changes nothing."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -499,6 +500,19 @@ def test_laying_out_again_keeps_what_is_there_and_takes_a_changed_setting(tmp_pa
 
     assert (root / ".build" / "index.html").stat().st_mtime_ns == made
     assert "tenk" in (root / ".chainlit" / "config.toml").read_text(encoding="utf-8")
+
+
+def test_uploads_of_a_running_chat_stay_when_another_starts_and_old_ones_go(
+    tmp_path: Path,
+) -> None:
+    new, old = (lay_out(tmp_path) / ".files" / name for name in ("new", "old"))
+    for folder in (new, old):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+
+    lay_out(tmp_path)
+
+    assert new.is_dir() and not old.exists()
 
 
 def test_links_to_other_hosts_are_taken_out_and_own_ones_stay() -> None:

@@ -27,6 +27,7 @@ def ask(page: Page, question: str) -> Locator:
     answers = page.get_by_text("Answered by")
     before = answers.count()
     page.fill("#chat-input", question)
+    expect(page.locator("#chat-submit")).to_be_enabled()  # not while a file is on its way
     page.press("#chat-input", "Enter")
     expect(answers).to_have_count(before + 1)
     said = page.locator("[data-step-type=assistant_message]")
