@@ -73,6 +73,7 @@ def test_imports_go_down_through_the_storeys() -> None:
 def test_the_environment_is_read_in_one_module() -> None:
     reads = re.compile(r"os\.(environ|getenv)")
     allowed = {"backend/settings.py", "backend/cli/processes.py", "bot/server.py"}  # hand it on
+    allowed |= {"backend/exam/metrics.py"}  # sets one variable for ragas, reads none
 
     readers = {
         path.relative_to(ROOT).as_posix()
