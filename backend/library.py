@@ -44,6 +44,8 @@ class Chunks(Protocol):
 
     def remove(self, filing_id: str) -> None: ...
 
+    def indexed(self) -> dict[str, int]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -96,6 +98,27 @@ class Library:
                     found.append(one)
                 else:
                     found.append(await self._ingest_file(one, on_progress or _nobody))
+        return found
+
+    async def restore(self, *, on_progress: Progress | None = None) -> list[Ingested | Refused]:
+        """Index again what the index has lost, from the copies in home; a result for each filing.
+
+        Raises ProviderError when the embedding model fails.
+        """
+        with transaction(self.engine) as session:
+            rows = filings(session)
+        held, found = self.index.indexed(), list[Ingested | Refused]()
+        for row in rows:
+            if row.id in held:
+                continue
+            start = perf_counter()
+            try:
+                read = await self._read(self.path(row.id), on_progress or _nobody)
+            except BadFile as reason:
+                found.append(Refused(row.file, f"Its copy in home cannot be read. {reason}"))
+                continue
+            await self.index.add(row, read.chunks)
+            found.append(_told(row, perf_counter() - start, already_known=True))
         return found
 
     def remove(self, filing_id: str) -> Filing:

@@ -44,6 +44,9 @@ class Shelf:
         self.log.append(f"remove {filing_id}")
         self.held.pop(filing_id, None)
 
+    def indexed(self) -> dict[str, int]:
+        return {filing: len(chunks) for filing, chunks in self.held.items()}
+
 
 @pytest.fixture
 def shelf() -> Shelf:
@@ -320,6 +323,38 @@ async def test_a_lost_copy_is_restored_by_the_next_ingest(library: Library, tmp_
     await library.ingest([path])
 
     assert library.path(one.filing).read_bytes() == path.read_bytes()
+
+
+async def test_what_the_index_lost_comes_back_from_the_copies(
+    library: Library, shelf: Shelf, tmp_path: Path
+) -> None:
+    [first, second] = await library.ingest(
+        [
+            broken_pdfs.good(tmp_path / "plain.pdf"),
+            broken_pdfs.good(tmp_path / "other.pdf", company="Other Goods, Inc."),
+        ]
+    )
+    assert isinstance(first, Ingested)
+    lost = shelf.held.pop(first.filing)
+
+    found = await library.restore()
+
+    assert [one.filing for one in found if isinstance(one, Ingested)] == [first.filing]
+    assert shelf.held[first.filing] == lost
+
+
+async def test_a_copy_that_is_gone_too_is_a_reason(
+    library: Library, shelf: Shelf, tmp_path: Path
+) -> None:
+    [first] = await library.ingest([broken_pdfs.good(tmp_path / "plain.pdf")])
+    assert isinstance(first, Ingested)
+    shelf.held.clear()
+    library.path(first.filing).unlink()
+
+    [refused] = await library.restore()
+
+    assert isinstance(refused, Refused)
+    assert "cannot be read" in refused.reason
 
 
 async def test_a_removed_filing_is_gone_from_rows_index_and_disk(

@@ -12,6 +12,7 @@ from backend.cli.printing import Json, as_json, progress, table
 from backend.errors import DataError
 
 if TYPE_CHECKING:
+    from backend.library import Ingested, Refused
     from backend.records import Filing, Passage
 
 filings_app = typer.Typer(
@@ -29,7 +30,11 @@ def add_to(app: typer.Typer) -> None:
 def ingest(
     paths: Annotated[list[Path] | None, typer.Argument(help="PDFs, or folders of PDFs.")] = None,
     reindex: Annotated[
-        bool, typer.Option("--reindex", help="Embed every chunk again with the model now set.")
+        bool,
+        typer.Option(
+            "--reindex",
+            help="Embed every chunk again with the model now set; bring back what the index lost.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -37,12 +42,12 @@ def ingest(
     if not paths and not reindex:
         raise typer.BadParameter("Name at least one PDF or folder, or --reindex.")
     with opened() as house:
-        if reindex:
-            asyncio.run(_reindex(house))
-        ingested, refused = asyncio.run(take_in(house, paths or []))
+        ingested, refused = asyncio.run(_reindex(house)) if reindex else ([], [])
+        more = asyncio.run(take_in(house, paths or []))
+    ingested, refused = ingested + more[0], refused + more[1]
     if json:
         as_json(ingested)
-    elif paths:
+    elif paths or ingested:
         table(
             ingested,
             ["filing", "company", "form", "fiscal_year", "pages", "chunks", "seconds"],
@@ -56,19 +61,24 @@ def ingest(
 
 async def take_in(house: House, paths: list[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     """Ingest, showing how far it has come: (rows for the files taken in, reasons for the rest)."""
-    from backend.library import Refused
-
     if not paths:
         return [], []
     with progress("Reading") as bar:
-        results = await house.library.ingest(paths, on_progress=bar)
+        return _parted(await house.library.ingest(paths, on_progress=bar))
+
+
+def _parted(results: "list[Ingested | Refused]") -> tuple[list[dict[str, Any]], list[str]]:
+    from backend.library import Refused
+
     ingested = [asdict(one) for one in results if not isinstance(one, Refused)]
     return ingested, [f"{one.file}: {one.reason}" for one in results if isinstance(one, Refused)]
 
 
-async def _reindex(house: House) -> None:
+async def _reindex(house: House) -> tuple[list[dict[str, Any]], list[str]]:
     with progress("Embedding again") as bar:
         await house.index.reindex(on_progress=lambda done, total: bar(done, total, ""))
+    with progress("Reading again") as bar:
+        return _parted(await house.library.restore(on_progress=bar))
 
 
 def filing_row(filing: "Filing") -> dict[str, Any]:
