@@ -229,7 +229,8 @@ class Assistant:
         if not found:
             raise DataError(
                 f'Found no passage about "{draft.asked.standalone}" in the filings ingested. '
-                "Type `tenk filings` to see them, `tenk ingest PATH` to add one."
+                "Type `tenk filings` to see them, `tenk ingest PATH` to add one, or "
+                "`tenk ingest --reindex` where the index was lost."
             )
         draft.evidence = answers.fitted(found, budget=self.settings.evidence_tokens)
         draft.messages = answers.messages_for(draft.asked.standalone, draft.evidence)

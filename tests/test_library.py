@@ -328,7 +328,7 @@ async def test_a_lost_copy_is_restored_by_the_next_ingest(library: Library, tmp_
 async def test_what_the_index_lost_comes_back_from_the_copies(
     library: Library, shelf: Shelf, tmp_path: Path
 ) -> None:
-    [first, second] = await library.ingest(
+    [first, _] = await library.ingest(
         [
             broken_pdfs.good(tmp_path / "plain.pdf"),
             broken_pdfs.good(tmp_path / "other.pdf", company="Other Goods, Inc."),
