@@ -62,7 +62,7 @@ def fitted(passages: Sequence[Passage], *, budget: int) -> list[Passage]:
     kept: list[Passage] = []
     left = budget
     for passage in passages:
-        cost = tokens_in(_shown(len(kept) + 1, passage))
+        cost = tokens_in(shown(len(kept) + 1, passage))
         if cost <= left:
             kept.append(passage)
             left -= cost
@@ -81,7 +81,7 @@ def _cut(passage: Passage, budget: int) -> Passage:
 
 def messages_for(question: str, passages: Sequence[Passage]) -> list[Message]:
     """The messages of one question, all the passages given in them."""
-    evidence = "\n\n".join(_shown(number, passage) for number, passage in enumerate(passages, 1))
+    evidence = "\n\n".join(shown(number, passage) for number, passage in enumerate(passages, 1))
     asked = " ".join(question.split())
     return [
         Message(role="system", content=SYSTEM),
@@ -89,7 +89,8 @@ def messages_for(question: str, passages: Sequence[Passage]) -> list[Message]:
     ]
 
 
-def _shown(number: int, passage: Passage) -> str:
+def shown(number: int, passage: Passage) -> str:
+    """A passage as a prompt shows it: its number, where it stands, its text."""
     return f"[{number}] {_stands(passage)}\n{passage.text.strip()}"
 
 

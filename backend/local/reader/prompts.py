@@ -36,6 +36,16 @@ class Rewriting:
     history: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A passage to write a question about, of which kind, and what was asked of it before."""
+
+    passage: Shown
+    kind: str  # figure or prose
+    asked: tuple[str, ...]
+
+
+_WRITE = "write one question that the passage answers"
 _REWRITE = "rewrite the last question so that it can be understood alone"
 _HEADER = re.compile(
     r"(?P<company>.*?)(?:\s?(?P<form>10-[KQ]\S*?|20-F|40-F))?(?:,\s*fiscal (?P<year>\d{4}))?"
@@ -99,6 +109,20 @@ def _unnumbered(evidence: str) -> tuple[Shown, ...]:
     return tuple(found)
 
 
+_WRITTEN = re.compile(
+    r"^\s*Passage:\s*\n(?P<passage>.*)\n\s*Kind:\s*(?P<kind>\w+)\s*"
+    r"(?:\nAsked before:\n(?P<asked>.*))?$",
+    re.DOTALL,
+)
+
+
+def _writing(content: str) -> Writing:
+    told = _WRITTEN.match(content)
+    shown = _numbered(told["passage"].strip()) if told else ()
+    asked = re.findall(r"(?m)^- (.+)$", (told and told["asked"]) or "")
+    return Writing(shown[0] if shown else Shown(0, ""), told["kind"] if told else "", tuple(asked))
+
+
 def _rewriting(content: str) -> Rewriting:
     talk, _, last = content.rpartition("Last question:")
     exchanges = re.findall(
@@ -111,11 +135,13 @@ def _rewriting(content: str) -> Rewriting:
 
 
 @lru_cache(maxsize=64)
-def _parse(contents: tuple[tuple[str, str], ...]) -> Question | Rewriting:
+def _parse(contents: tuple[tuple[str, str], ...]) -> Question | Rewriting | Writing:
     asked = [content for role, content in contents if role == "user"]
     last = asked[-1] if asked else ""
     if any(role == "system" and _REWRITE in text[:200].lower() for role, text in contents):
         return _rewriting(last)
+    if any(role == "system" and _WRITE in text[:200].lower() for role, text in contents):
+        return _writing(last)
     if ours := _OURS.match(last):
         return Question(ours["question"].strip(), _numbered(ours["evidence"]))
     for _, content in reversed(contents):
@@ -124,8 +150,8 @@ def _parse(contents: tuple[tuple[str, str], ...]) -> Question | Rewriting:
     return Question(last.strip(), ())
 
 
-def parse(messages: Sequence[Message]) -> Question | Rewriting:
-    """What a chat asks. Knows tenk's own two prompts and LlamaIndex's (answer and refine).
+def parse(messages: Sequence[Message]) -> Question | Rewriting | Writing:
+    """What a chat asks. Knows tenk's own three prompts and LlamaIndex's (answer and refine).
 
     Anything else is a question without evidence. An answer that stands last is not read.
     """

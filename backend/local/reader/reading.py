@@ -11,8 +11,9 @@ from backend.local.reader.asking import Asked, asked
 from backend.local.reader.candidates import Candidate, Evidence, gather
 from backend.local.reader.features import Matrix, matrix_of, years_of
 from backend.local.reader.following import rewrite
-from backend.local.reader.prompts import Rewriting, Shown, parse
+from backend.local.reader.prompts import Rewriting, Shown, Writing, parse
 from backend.local.reader.weights import Weights
+from backend.local.reader.writing import write
 from backend.passages import Cell
 from backend.records import Message
 from backend.terms import stem_tuple
@@ -61,11 +62,14 @@ def prepare(question: str, passages: Sequence[Shown]) -> Task:
 def read(messages: Sequence[Message], weights: Weights) -> Reading:
     """Answer a prompt: the candidate that weighs most, in words of this reader's own.
 
-    A prompt that asks for a follow-up to be rewritten is answered by rule; weights play no part.
+    A prompt that asks for a question, or for a follow-up to be rewritten, is answered by rule;
+    weights play no part.
     """
     prompt = parse(messages)
     if isinstance(prompt, Rewriting):
         return Reading(rewrite(prompt))
+    if isinstance(prompt, Writing):
+        return Reading(write(prompt))
     task = prepare(prompt.text, prompt.passages)
     scores = task.matrix @ weights.vector
     best = int(np.argmax(scores))
