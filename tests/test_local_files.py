@@ -1,6 +1,7 @@
 """Files of the local API: uploads, lists, bytes and refusals; the openai SDK is the client."""
 
 import io
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -213,3 +214,36 @@ def test_files_need_the_key_where_there_is_one(tmp_path: Path) -> None:
         let_in = guarded.get("/v1/files", headers={"Authorization": "Bearer sesame"}).status_code
 
     assert (refused, let_in) == (401, 200)
+
+
+def test_an_upload_that_breaks_off_leaves_nothing_and_the_server_goes_on(tmp_path: Path) -> None:
+    with serve(tmp_path) as running:
+        address = running.url.removeprefix("http://").removesuffix("/v1")
+        host, port = address.split(":")
+        head = (
+            f"POST /v1/files HTTP/1.1\r\nHost: {address}\r\nContent-Length: 4000000\r\n"
+            "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            '--b\r\nContent-Disposition: form-data; name="file"; filename="t.jsonl"\r\n\r\n'
+        )
+        with socket.create_connection((host, int(port)), timeout=10) as line:
+            line.sendall(head.encode() + b"x" * 2_000_000)
+        with OpenAI(base_url=running.url, api_key="any", max_retries=0, timeout=30) as client:
+            found = [*client.files.list()]
+
+    assert found == []
+
+
+def test_a_broken_database_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local" / "api.sqlite").write_bytes(b"no database at all, sorry" * 100)
+
+    with (
+        serve(tmp_path) as running,
+        OpenAI(base_url=running.url, api_key="any", max_retries=0, timeout=30) as client,
+    ):
+        with pytest.raises(openai.InternalServerError, match=r"api\.sqlite") as caught:
+            client.files.list()
+        models = [*client.models.list()]
+
+    assert error(caught)["code"] == "database_unusable"
+    assert models

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.local.problems import Problem
+
 BUSY_SECONDS = 20.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -72,18 +74,24 @@ class Ledger:
             connection.close()
 
     def _open(self) -> sqlite3.Connection:
-        fresh = not self._path.exists()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-        connection.row_factory = sqlite3.Row
+        connection: sqlite3.Connection | None = None
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+            connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous=NORMAL")
-            if fresh or not _complete(connection):
+            if not _complete(connection):
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(_SCHEMA)
-        except sqlite3.Error:
-            connection.close()
-            raise
+        except (sqlite3.Error, OSError) as error:
+            if connection is not None:
+                connection.close()
+            raise Problem(
+                500,
+                f"The local API cannot use its database {self._path} ({error}). Make its folder "
+                "writable, or move the file away: tuned models stay, files and jobs are forgotten.",
+                code="database_unusable",
+            ) from None
         return connection
 
 

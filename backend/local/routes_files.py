@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect
 from starlette.types import Message as Part
 
 from backend.local import problems
@@ -93,6 +94,8 @@ async def _form(request: Request, limit: int) -> AsyncGenerator[FormData]:
     try:
         async with Request(request.scope, receive).form(max_files=1, max_fields=10) as form:
             yield form
+    except ClientDisconnect:
+        raise Problem(400, "The upload broke off before its end.", param="file") from None
     except HTTPException as error:
         if seen <= limit + FORM_ROOM:
             raise Problem(400, f"Could not read the form: {error.detail}") from None

@@ -10,7 +10,7 @@ from backend.local import problems
 from backend.local.asked import body_of
 from backend.local.asked_job import JobRequest, job_request
 from backend.local.files import Files
-from backend.local.jobs import Job
+from backend.local.jobs import Job, Jobs
 from backend.local.models import Registry
 from backend.local.paging import asked_page, page
 from backend.local.problems import Problem
@@ -34,6 +34,27 @@ def job_routes(bench: Bench, tuner: Tuner, raw: Raw) -> APIRouter:
         tuner.look()
         return card(job)
 
+    turns = {
+        "cancel": jobs.cancel,
+        "pause": jobs.pause,
+        "resume": partial(jobs.resume, owner=tuner.owner),
+    }
+
+    @router.post("/{name}/{turn}")
+    async def turn_job(name: str, turn: str, request: Request) -> dict[str, Any]:
+        if turn not in turns:
+            raise problems.unknown_url(request.method, request.url.path)
+        turned = turns[turn](name)
+        tuner.look()
+        return card(turned)
+
+    _add_looks(router, jobs, tuner)
+    return router
+
+
+def _add_looks(router: APIRouter, jobs: Jobs, tuner: Tuner) -> None:
+    """What changes nothing: jobs, their events, their checkpoints."""
+
     @router.get("")
     async def list_jobs(request: Request) -> dict[str, Any]:
         tuner.look()
@@ -56,22 +77,6 @@ def job_routes(bench: Bench, tuner: Tuner, raw: Raw) -> APIRouter:
     async def checkpoints(name: str, request: Request) -> dict[str, Any]:
         tuner.look()
         return page(jobs.checkpoints(name), asked_page(request.query_params, usual=10, most=100))
-
-    turns = {
-        "cancel": jobs.cancel,
-        "pause": jobs.pause,
-        "resume": partial(jobs.resume, owner=tuner.owner),
-    }
-
-    @router.post("/{name}/{turn}")
-    async def turn_job(name: str, turn: str, request: Request) -> dict[str, Any]:
-        if turn not in turns:
-            raise problems.unknown_url(request.method, request.url.path)
-        turned = turns[turn](name)
-        tuner.look()
-        return card(turned)
-
-    return router
 
 
 def _known(asked: JobRequest, files: Files, models: Registry) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from backend.local.jobs import Job
+from backend.local.problems import Problem
 from backend.local.tuning import Bench, check, tune
 
 LOOK_SECONDS = 0.5
@@ -76,6 +77,8 @@ class Tuner:
             with self._bench.jobs.ledger.reading():
                 while self._step():
                     self._wake.wait(LOOK_SECONDS)
+        except Problem:  # whoever asks for a job is told the same
+            return
         finally:
             for lane in self._lanes:
                 lane.stop.set()
