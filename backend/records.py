@@ -239,6 +239,7 @@ class Example(SQLModel, table=True):
     by_hand: str | None = None  # keep or drop; None: the rules decide
     by_hand_reason: str = ""
     correction: str | None = None  # trained on in place of the answer
+    origin: str | None = None  # of a generated one: the chunk that its question was written from
     created_at: datetime = Field(default_factory=now, sa_column=_moment())
 
 
@@ -285,6 +286,7 @@ class ExamQuestion(SQLModel, table=True):
     turn: int | None = Field(default=None, foreign_key="turn.id")
     state: str = Field(default="active", index=True)  # active or quarantined
     reason: str = ""  # why it is quarantined
+    origin: str | None = None  # of a generated one: the chunk that it was written from
     created_at: datetime = Field(default_factory=now, sa_column=_moment())
 
 

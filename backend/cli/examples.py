@@ -1,4 +1,5 @@
-"""Commands about training data: examples list, show, drop, restore, export."""
+"""Commands about training data: examples list, show, drop, restore, correct, generate, import,
+export."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,10 +8,12 @@ import typer
 
 from backend.cli.opening import House, opened
 from backend.cli.printing import Json, as_json, table
-from backend.errors import NotFound
+from backend.cli.questions import Count, InFiling, Yes, generated, tell_rest
+from backend.errors import DataError, NotFound
 
 if TYPE_CHECKING:
     from backend.datasets import Curated
+    from backend.records import Example
 
 app = typer.Typer(
     help="The training data: what the student will learn from, and why not the rest.",
@@ -27,13 +30,19 @@ def list_or_continue(context: typer.Context, json: Json = False) -> None:
 
 
 def curated(house: House) -> "list[Curated]":
-    """Every example with its state, decided again from the log."""
-    from backend.datasets import curate
+    """Every example with its state, decided again from the log as the next cycle will."""
+    from backend.datasets import Rules, curate, exam_side, without_exam_questions
+    from backend.store.cycles import exam_questions
     from backend.store.database import transaction
+    from backend.store.secrets import exam_key
     from backend.store.turns import examples
 
+    settings = house.settings
     with transaction(house.engine) as session:
-        return curate(examples(session))
+        rows = examples(session)
+        exam = [one.question for one in exam_questions(session)]
+        side = exam_side(exam_key(session), share=settings.exam_share)
+    return without_exam_questions(curate(rows, Rules(settings.student_context, side)), exam)
 
 
 def one_of_turn(house: House, turn: int) -> "Curated | None":
@@ -133,13 +142,111 @@ def restore(
 
 
 @app.command()
+def correct(
+    example: Number,
+    answer: Annotated[str, typer.Argument(help="What the model should have said.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take a correction back.")] = False,
+    json: Json = False,
+) -> None:
+    """Give the right answer; from then on it is trained on in place of the one given."""
+    if undo == bool(answer.strip()):
+        raise typer.BadParameter("Give the right answer, or --undo to take one back.")
+    from backend.store.database import transaction
+    from backend.store.turns import correct as correct_example
+
+    with opened() as house:
+        with transaction(house.engine) as session:
+            correct_example(session, example, None if undo else answer.strip())
+        row = example_row(_one(house, example))
+    if json:
+        as_json(row)
+        return
+    which = "as it was given" if undo else "as you corrected it"
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    typer.echo(f"Example {example} now has its answer {which}; it is {row['state']}{reason}.")
+
+
+@app.command()
+def generate(n: Count, filing: InFiling = None, yes: Yes = False, json: Json = False) -> None:
+    """Let the teacher write questions, spread over all sections but the exam's, and answer them.
+
+    A further call goes on where this one ends.
+    """
+    with opened() as house:
+        made = generated(house, "training", n, filing=filing, yes=yes)
+        mine = {row.id for row in made.rows}
+        rows = [example_row(one) for one in curated(house) if one.example.id in mine]
+    if json:
+        as_json(rows)
+        return
+    kept = sum(row["state"] == "kept" for row in rows)
+    typer.echo(
+        f"Made {len(rows)} examples; {kept} teach, {len(rows) - kept} are dropped: tenk examples"
+    )
+    tell_rest(made, n, "the training side")
+
+
+@app.command("import")
+def take_in(
+    file: Annotated[
+        Path, typer.Argument(help="Chat JSON lines, as fine-tuning APIs and LlamaIndex write them.")
+    ],
+    json: Json = False,
+) -> None:
+    """Read examples from a file, and say which of them teach. What is there already stays once."""
+    from collections import Counter
+
+    from backend.datasets import from_chat_jsonl
+    from backend.store.database import transaction
+    from backend.store.turns import add_examples, examples
+
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"Cannot read {file}: {error}. Expected UTF-8 text.") from None
+    came = from_chat_jsonl(lines)
+    with opened() as house:
+        with transaction(house.engine) as session:
+            known = {_content(one) for one, _ in examples(session)}
+            fresh = add_examples(session, [one for one in came if _content(one) not in known])
+        mine = {row.id for row in fresh}
+        every = [one for one in curated(house) if one.example.id in mine]
+    dropped = Counter(str(one.rule) for one in every if one.state == "dropped")
+    row: dict[str, Any] = {
+        "file": str(file),
+        "added": len(fresh),
+        "already_there": len(came) - len(fresh),
+        "kept": len(every) - dropped.total(),
+        "dropped": dropped.total(),
+        "dropped_by_rule": dict(dropped.most_common()),
+        "examples": [example_row(one) for one in every],
+    }
+    if json:
+        as_json(row)
+        return
+    typer.echo(
+        f"Added {row['added']} examples; {row['already_there']} were there already. Of those added "
+        f"{row['kept']} teach, {row['dropped']} are dropped: tenk examples"
+    )
+    for rule, count in row["dropped_by_rule"].items():
+        typer.echo(f"  {count} x {rule}")
+
+
+def _content(example: "Example") -> str:
+    """What an example teaches: prompt and answer."""
+    from json import dumps
+
+    said = [[one["role"], one["content"]] for one in example.messages]
+    return dumps([said, example.answer])
+
+
+@app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="Where to write chat JSON lines.")],
     json: Json = False,
 ) -> None:
     """Write the kept examples as the file that fine-tuning takes."""
     from backend.datasets import to_chat_jsonl
-    from backend.errors import DataError
 
     with opened() as house:
         every = curated(house)

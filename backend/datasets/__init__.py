@@ -15,12 +15,14 @@ from backend.datasets.curation import (
     Rules,
     curate,
     exam_side,
+    group_named,
     group_of,
     normalised,
     rule_against,
 )
 from backend.datasets.freezing import (
     LEAST_EXAMPLES,
+    Asked,
     Frozen,
     dropped_by_rule,
     freeze,
@@ -33,6 +35,7 @@ from backend.datasets.freezing import (
 __all__ = [
     "LEAST_EXAMPLES",
     "Curated",
+    "Asked",
     "Frozen",
     "Rule",
     "Rules",
@@ -42,6 +45,7 @@ __all__ = [
     "freeze",
     "from_chat_jsonl",
     "group_of",
+    "group_named",
     "normalised",
     "question_in",
     "readers_exam_questions",

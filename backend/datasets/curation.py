@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backend.claims import MARKER, NO_SOURCE, figures_of
-from backend.datasets.chat_files import asked_in, rewritten_answer, taught
+from backend.datasets.chat_files import asked_in, rewritten_answer, taught, unmarked
 from backend.passages import cell_tuple, is_refusal
 from backend.quantities import Quantity, quantities, same_value
 from backend.records import Example, Turn
@@ -136,6 +136,8 @@ def _disliked(turn: Turn) -> str | None:
 
 def _unsourced(example: Example, turn: Turn | None) -> str | None:
     if turn is None:
+        if example.source == "generated" and (unclear := _unclaimed(example.answer)):
+            return unclear
         missing = _figures_missing(example)
         where = "the evidence shown does not hold"
     else:
@@ -146,6 +148,17 @@ def _unsourced(example: Example, turn: Turn | None) -> str | None:
         missing = [str(figure["text"]) for figure in turn.figures if not figure["found"]]
         where = "the cited evidence does not hold"
     return f"{where} {', '.join(dict.fromkeys(missing))}" if missing else None
+
+
+def _unclaimed(answer: str) -> str | None:
+    """What speaks against a generated answer, whose turn was not logged, in its own words."""
+    if not MARKER.search(answer):
+        return "the answer cites no evidence"
+    if NO_SOURCE in answer:
+        return "a claim in the answer has no source"
+    if unmarked(answer) != answer:
+        return "a figure in the answer is not in the evidence it cites"
+    return None
 
 
 def _figures_missing(example: Example) -> list[str]:
@@ -192,7 +205,12 @@ def group_of(example: Example, turn: Turn | None) -> str:
     if not shown:
         return ""
     passage = shown[place if place < len(shown) else 0]
-    return f"{passage.get('filing', '')}|{passage.get('section', '')}"
+    return group_named(str(passage.get("filing", "")), str(passage.get("section", "")))
+
+
+def group_named(filing: str, section: str) -> str:
+    """The group of what stands in this section of this filing."""
+    return f"{filing}|{section}"
 
 
 def exam_side(key: bytes, *, share: float = 0.2) -> Callable[[str], bool]:

@@ -44,6 +44,10 @@ class Asked:
     def __init__(self, questions: Iterable[str]) -> None:
         self._words = [_words(question) for question in questions]
 
+    def add(self, question: str) -> None:
+        """One more."""
+        self._words.append(_words(question))
+
     def near(self, question: str) -> bool:
         """Whether one of them asks nearly the same, of the same years."""
         words, figures = _words(question)
