@@ -462,6 +462,27 @@ async def test_a_judge_that_lacks_a_parameter_is_asked_without_it(
     assert ("max_completion_tokens" in server.bodies[0]) == (parameter == "max_tokens")
 
 
+async def test_a_judge_that_takes_no_limit_at_all_is_asked_without_one(scripted: Scripted) -> None:
+    server = scripted(rejects=["max_tokens", "max_completion_tokens"])
+
+    (sat,) = await hold(server, questions(1), Terms(ONE))
+
+    assert sat.scores[FAITHFULNESS] == 0.5
+
+
+async def test_a_bad_reply_is_shown_to_the_judge_with_what_was_wrong(scripted: Scripted) -> None:
+    fewer = {"statements": [{"statement": "a", "reason": "b", "verdict": 1}]}
+    server = scripted(faults={"verdicts": [fewer]})
+
+    await hold(server, questions(1), Terms(ONE))
+
+    _, again = [
+        b["messages"] for b in server.bodies if "judge the faith" in b["messages"][0]["content"]
+    ]
+    assert [message["role"] for message in again] == ["user", "assistant", "user"]
+    assert "1 verdicts on 2 statements" in again[-1]["content"]
+
+
 # -- missing scores
 
 

@@ -12,7 +12,7 @@ from backend.exam.papers import Explains
 from backend.models.failures import Refusal, refusal_of, wait_before_retry
 from backend.records import Role
 
-REPLIES = 3
+REPLIES = 4
 """Tries at one reply where the server answers, but nothing that is of use."""
 SERVINGS = 6
 """Tries at one reply where the server fails or breaks the connection: about 15 seconds."""

@@ -3,23 +3,20 @@
 It alone imports ragas. The metrics are ragas's own; what is added stands outside them: calls
 share one bounded line, the three questions of answer relevancy are asked for together, and a
 reply that ragas would count wrongly (a verdict that is neither 0 nor 1, fewer verdicts than
-statements, an empty question) is asked for again. ragas's own client class is not used: it writes
-an id of the user into their home folder and leaves the file open.
+statements, an empty question) is asked for again, and told why. ragas's own client class is not
+used: it writes an id of the user into their home folder, tries again what cannot succeed, and its
+instructor takes more of the processor than all the rest of a call.
 """
 
 import asyncio
-import logging
 import math
 import os
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import instructor
-from instructor.core.exceptions import IncompleteOutputException, InstructorRetryException
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from ragas.embeddings.base import BaseRagasEmbedding
 from ragas.llms.base import InstructorBaseRagasLLM
 from ragas.metrics.collections import AnswerRelevancy, Faithfulness
@@ -38,29 +35,28 @@ from backend.records import Role, Usage
 # Set, never read: ragas looks at it with its first call, and would else post to its makers with
 # every one of them, blocking.
 os.environ["RAGAS_DO_NOT_TRACK"] = "true"  # noqa: TID251
-# It logs every reply that it could not read, to stderr; we count them.
-logging.getLogger("instructor").setLevel(logging.CRITICAL)
 
 STRICTNESS = 3
 """Questions written back from an answer, ragas's default."""
-ROOMS = (4096, 8192, 16384)
-"""Tokens a reply may take, more at each try that was cut: ragas's 1,024 cut long answers, and a
-model that reasons spends its thoughts on the same account."""
-DISPENSABLE = ("response_format", "top_p", "temperature", "max_tokens")
+ROOM, ROOM_AT_MOST = 4096, 16384
+"""Tokens a reply may take, twice as many after each that was cut: ragas's 1,024 are too few for
+long answers, and a model that reasons spends its thoughts on the same account."""
+REPEATED = 4000
+"""Letters of an unreadable reply that the judge is shown again."""
+DISPENSABLE = ("response_format", "top_p", "temperature", "max_tokens", "max_completion_tokens")
 """What a request can do without, or say in another way, where a server does not know it."""
 
 
 @cache
 def _with_known_schema(shape: type[BaseModel]) -> type[BaseModel]:
-    """The same shape, which works its JSON schema out once: ragas and instructor each ask for it
-    with every call, and that took half of an exam's own time."""
+    """The same shape, which works its JSON schema out once: ragas writes it into every prompt, and
+    making it took a third of an exam's own time."""
     schema = shape.model_json_schema()
 
     def known(*_: Any, **__: Any) -> dict[str, Any]:
-        return deepcopy(schema)
+        return schema
 
-    told = {"__doc__": shape.__doc__, "__module__": __name__, "model_json_schema": known}
-    return type(shape.__name__, (shape,), told)
+    return type(shape.__name__, (shape,), {"__module__": __name__, "model_json_schema": known})
 
 
 def _hasten(*prompts: Any) -> None:
@@ -97,8 +93,7 @@ class Scorer:
         self._judge = judge
         self._line = line
         self._without: set[str] = set()
-        self._objects = self._client(instructor.Mode.JSON)
-        self._written = self._client(instructor.Mode.MD_JSON)
+        self._llm = judge.llm.with_options(max_retries=0)  # the line retries
         self._vectors = _Vectors(self._embed)
 
     async def score(
@@ -152,85 +147,100 @@ class Scorer:
             raise Unscored(str(error)) from error
 
     def _asking(self, wrong: Wrong, tally: Tally) -> "Send":
-        async def send(prompt: str, shape: Any) -> Any:
-            rooms = iter(ROOMS[1:])
-            room = ROOMS[0]
+        async def send(prompt: str, shape: type[BaseModel]) -> Any:
+            asked = _Asked(prompt)
 
             async def ask() -> Any:
-                nonlocal room
-                try:
-                    return await self._once(prompt, shape, room=room, tally=tally)
-                except IncompleteOutputException as error:
-                    tally.add(getattr(error.last_completion, "usage", None))
-                    told = Fault(f"The judge's reply was cut at its limit of {room} tokens")
-                    room = next(rooms, room)
-                    raise told from error
+                reply = _read(await self._post(asked), tally)
+                if reply.cut:
+                    told = Fault(f"The judge's reply was cut at its limit of {asked.room} tokens")
+                    asked.room = min(2 * asked.room, ROOM_AT_MOST)
+                    raise told
+                return asked.parsed(reply.text, shape, wrong)
 
-            async def checked() -> Any:
-                reply = await ask()
-                if found := wrong(reply):
-                    raise Fault(found)
-                return reply
-
-            return await self._line.call(Role.JUDGE, checked)
+            return await self._line.call(Role.JUDGE, ask)
 
         return send
 
-    async def _once(self, prompt: str, shape: Any, *, room: int, tally: Tally) -> Any:
-        """One request, once more told what was wrong with the reply; as the server knows it."""
+    async def _post(self, asked: "_Asked") -> object:
+        """One request, in the words that the server knows."""
         while True:
-            without = frozenset(self._without)
-            client = self._written if "response_format" in without else self._objects
-            limit = "max_completion_tokens" if "max_tokens" in without else "max_tokens"
-            wanted = {limit: room, "temperature": 0.01, "top_p": 0.1}  # ragas's own
+            limit = "max_completion_tokens" if "max_tokens" in self._without else "max_tokens"
+            wanted: dict[str, Any] = {
+                "response_format": {"type": "json_object"},
+                limit: asked.room,
+                "temperature": 0.01,  # this and the next are ragas's own
+                "top_p": 0.1,
+            }
+            request = {name: part for name, part in wanted.items() if name not in self._without}
+            request |= {"model": self._judge.llm_model, "messages": asked.messages}
             try:
-                reply: Any = await client.chat.completions.create(
-                    model=self._judge.llm_model,
-                    messages=[{"role": "user", "content": prompt}],
-                    response_model=_with_known_schema(shape),
-                    max_retries=1,
-                    **{name: value for name, value in wanted.items() if name not in without},
-                )
-            except InstructorRetryException as error:
-                tally.add(error.total_usage)
-                if self._learns(error.__cause__, without):
-                    continue
-                raise _fault(error) from error
-            tally.add(getattr(getattr(reply, "_raw_response", None), "usage", None))
-            return reply
+                async with self._line.place():
+                    return await self._llm.chat.completions.create(**request)
+            except foreign_errors() as error:
+                if not self._learns(error, request):
+                    raise Fault(str(error), error) from error
 
-    def _client(self, mode: instructor.Mode) -> Any:
-        """The judge's client, made to reply in a shape; a place in the line for each request."""
-        sdk = self._judge.llm.with_options(max_retries=0)
-
-        async def create(**request: Any) -> Any:
-            async with self._line.place():
-                return await sdk.chat.completions.create(**request)
-
-        patched: Any = instructor.patch(create=create, mode=mode)
-        return instructor.AsyncInstructor(client=sdk, create=patched, mode=mode)
-
-    def _learns(self, cause: BaseException | None, without: frozenset[str]) -> bool:
+    def _learns(self, error: Exception, request: Mapping[str, Any]) -> bool:
         """Whether the server named something that the next request can leave out."""
-        said = refusal_of(cause) if cause is not None else None
+        said = refusal_of(error)
         if said is None or said.status not in (400, 422):
             return False
-        named = next((part for part in DISPENSABLE if said.mentions(part)), None)
-        if named is None or named in without:
-            return False
-        self._without.add(named)
-        return True
+        named = next((part for part in DISPENSABLE if part in request and said.mentions(part)), "")
+        self._without |= {named} - {""}
+        return bool(named)
 
 
 Send = Callable[[str, Any], Coroutine[Any, Any, Any]]
 
 
-def _fault(error: InstructorRetryException) -> Fault:
-    cause = error.__cause__
-    unreadable = isinstance(cause, ValueError)  # pydantic's and json's, both
-    if isinstance(cause, foreign_errors()) and not unreadable:
-        return Fault(str(cause), cause)
-    return Fault("The judge did not reply in the JSON that ragas asks for")
+@dataclass(slots=True)
+class _Asked:
+    """One prompt, on its way to a reply that can be read."""
+
+    prompt: str
+    room: int = ROOM
+    correction: Sequence[dict[str, str]] = ()
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The prompt, and what was wrong with the last reply to it."""
+        return [{"role": "user", "content": self.prompt}, *self.correction]
+
+    def parsed(self, text: str, shape: type[BaseModel], wrong: Wrong) -> BaseModel:
+        """The reply as the shape asked for. Raises Fault, and says why in the next try."""
+        try:
+            reply = shape.model_validate_json(text[text.find("{") : text.rfind("}") + 1])
+        except ValidationError as error:
+            told = self._fault(text, "The judge did not reply in the JSON that ragas asks for")
+            raise told from error
+        if found := wrong(reply):
+            raise self._fault(text, found)
+        return reply
+
+    def _fault(self, text: str, found: str) -> Fault:
+        correct = f"{found}. Reply with the corrected JSON object alone."
+        self.correction = (
+            {"role": "assistant", "content": text[:REPEATED]},
+            {"role": "user", "content": correct},
+        )
+        return Fault(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    text: str
+    cut: bool
+
+
+def _read(reply: Any, tally: Tally) -> _Reply:
+    """The text of a chat completion. Raises Fault where it is none."""
+    try:
+        tally.add(reply.usage)
+        choice = reply.choices[0]
+        return _Reply(str(choice.message.content or ""), choice.finish_reason == "length")
+    except (AttributeError, TypeError, LookupError):
+        raise Fault("The judge's reply is no chat completion") from None
 
 
 class _Statements:
