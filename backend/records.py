@@ -163,6 +163,14 @@ class Person(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_column=_moment())
 
 
+class WrongPassword(SQLModel, table=True):
+    """Wrong passwords in a row, of a name, of an address, or of one name at one address."""
+
+    subject: str = Field(primary_key=True)  # a hash of it
+    wrong: int = 0
+    at: datetime = Field(default_factory=now, sa_column=_moment())  # the last one
+
+
 class Thread(SQLModel, table=True):
     """A conversation, owned by one person. Also holds what Chainlit keeps about it."""
 

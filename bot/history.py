@@ -29,6 +29,7 @@ from backend import records
 from backend.conversations import mask
 from backend.errors import DataError
 from backend.store import history as rows
+from backend.store import persons
 from backend.store.database import transaction
 from backend.store.turns import turns_of_thread
 
@@ -41,7 +42,7 @@ T = TypeVar("T")
 
 def as_user(person: records.Person) -> PersistedUser:
     """A person as Chainlit knows them: `identifier` is the name they sign in with."""
-    local = person.id == rows.LOCAL_ADMIN
+    local = person.id == persons.LOCAL_ADMIN
     return PersistedUser(
         id=person.id,
         createdAt=rows.moment(person.created_at),
@@ -128,7 +129,7 @@ class History(BaseDataLayer):
     # -- persons: Chainlit may look them up, only `tenk users` makes them
 
     async def get_user(self, identifier: str) -> PersistedUser | None:
-        found = await self._do(lambda session: rows.person_named(session, identifier))
+        found = await self._do(lambda session: persons.person_named(session, identifier))
         return as_user(found) if found else None
 
     async def create_user(self, user: User) -> PersistedUser | None:
@@ -147,7 +148,7 @@ class History(BaseDataLayer):
     async def get_thread_author(self, thread_id: str) -> str:
         def author(session: Session) -> str:
             row = rows.thread(session, thread_id)
-            person = rows.person(session, row.person) if row else None
+            person = persons.person(session, row.person) if row else None
             return person.name if person else ""
 
         return await self._do(author)
@@ -155,7 +156,7 @@ class History(BaseDataLayer):
     async def get_thread(self, thread_id: str) -> ThreadDict | None:
         def whole(session: Session) -> ThreadDict | None:
             row = rows.thread(session, thread_id)
-            return as_thread(row, rows.person(session, row.person), session) if row else None
+            return as_thread(row, persons.person(session, row.person), session) if row else None
 
         return await self._do(whole)
 
@@ -175,7 +176,7 @@ class History(BaseDataLayer):
                 search=filters.search,
                 rating=None if rating is None else (1 if rating == 1 else -1),
             )
-            owner = rows.person(session, person)
+            owner = persons.person(session, person)
             ends = (found[0].id, found[-1].id) if found else (None, None)
             info = PageInfo(hasNextPage=more, startCursor=ends[0], endCursor=ends[1])
             return PaginatedResponse(pageInfo=info, data=[as_thread(row, owner) for row in found])

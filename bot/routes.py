@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -67,12 +68,24 @@ def _for_signing_in(router: APIRouter, house: House) -> None:
     async def sign_in(
         request: Request, response: Response, given: Annotated[OAuth2PasswordRequestForm, Depends()]
     ) -> Response:
+        name, address = given.username, request.client.host if request.client else ""
+        if wait := ceil(await asyncio.to_thread(house.sign_in.begin, name, address)):
+            told = f"too many wrong passwords. Try again in {_duration(wait)}"
+            raise HTTPException(429, told, headers={"retry-after": str(wait)})
         try:
-            return await chainlit_server.login(request, response, given)
+            told = await chainlit_server.login(request, response, given)
         except HTTPException as refusal:
             if refusal.status_code != 401:
                 raise
             raise HTTPException(401, "that name and password do not belong together") from None
+        await asyncio.to_thread(house.sign_in.end, name, address)
+        return told
+
+
+def _duration(seconds: int) -> str:
+    if seconds > 90:
+        return f"{ceil(seconds / 60)} minutes"
+    return "a second" if seconds == 1 else f"{seconds} seconds"
 
 
 def _for_ratings(router: APIRouter, house: House) -> None:

@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from backend.errors import ConfigurationError
-from backend.store import history as rows
+from backend.store import persons
 from backend.store.database import transaction
 
 if TYPE_CHECKING:
@@ -43,25 +43,43 @@ class SignIn:
     def required(self) -> bool:
         """Whether a password is asked for."""
         with transaction(self.engine) as session:
-            return rows.sign_in_required(session)
+            return persons.sign_in_required(session)
 
     def local(self) -> Person | None:
         """The local admin, while nobody has a password."""
         with transaction(self.engine) as session:
-            if rows.sign_in_required(session):
+            if persons.sign_in_required(session):
                 return None
-            return rows.local_admin(session)
+            return persons.local_admin(session)
 
     def with_password(self, name: str, password: str) -> Person | None:
         """The person with this name and password."""
         with transaction(self.engine) as session:
-            person = rows.person_named(session, name)
+            person = persons.person_named(session, name)
         held = person.password if person is not None and person.password else NOBODY
         try:
             PasswordHasher().verify(held, password)
         except (VerificationError, InvalidHashError):
             return None
         return person if held is not NOBODY else None
+
+    def begin(self, name: str, address: str) -> float:
+        """Seconds until a password may be tried again; 0: now, and it counts as wrong so far."""
+        with transaction(self.engine) as session:
+            return persons.begin_sign_in(session, name, address)
+
+    def end(self, name: str, address: str) -> None:
+        """The password was right."""
+        with transaction(self.engine) as session:
+            persons.end_sign_in(session, name, address)
+
+    def role(self, person: str) -> str | None:
+        """What somebody who came in may do now, as the database knows it; None: nothing."""
+        with transaction(self.engine) as session:
+            row = persons.person(session, person)
+            if row is None or persons.sign_in_required(session) != (row.password is not None):
+                return None
+            return row.role
 
     def of_cookie(self, token: str) -> Person | None:
         """Whom a cookie stands for: somebody who still exists, with the password still theirs."""
@@ -72,17 +90,15 @@ class SignIn:
         metadata = claims.get("metadata")
         stamped = str(metadata.get("stamp", "")) if isinstance(metadata, Mapping) else ""
         with transaction(self.engine) as session:
-            person = rows.person_named(session, str(claims.get("identifier", "")))
-            locked = rows.sign_in_required(session)
+            person = persons.person_named(session, str(claims.get("identifier", "")))
+            locked = persons.sign_in_required(session)
         if person is None or locked == (person.password is None):
             return None
         return person if hmac.compare_digest(stamped, stamp(person)) else None
 
     def still(self, person: str) -> bool:
         """Whether a person who came in may go on."""
-        with transaction(self.engine) as session:
-            row = rows.person(session, person)
-            return row is not None and rows.sign_in_required(session) == (row.password is not None)
+        return self.role(person) is not None
 
 
 def stamp(person: Person) -> str:

@@ -20,6 +20,7 @@ from sqlmodel import Session
 from backend.errors import ConfigurationError
 from backend.records import Person, Turn
 from backend.store import history as rows
+from backend.store import persons
 from backend.store.database import open_database, transaction
 from backend.store.turns import turns_of_thread
 from bot.page import CHECKOUT, inside_only, lay_out, opened_by_hand, secret
@@ -321,7 +322,7 @@ async def test_a_cookie_is_worth_nothing_after_its_person_is_removed_or_changes_
         assert (before, after) == ([200, 200], [401, 401])
         assert "not signed in" in said["output"]
         with opened(guarded.home) as session:
-            assert rows.person_named(session, "cat") is None
+            assert persons.person_named(session, "cat") is None
 
 
 async def test_a_cookie_that_tenk_did_not_sign_is_worth_nothing(guarded: Running) -> None:
@@ -333,6 +334,21 @@ async def test_a_cookie_that_tenk_did_not_sign_is_worth_nothing(guarded: Running
         by_header = await http.get("/user", headers={"authorization": f"Bearer {forged}"})
 
         assert (by_cookie.status_code, by_header.status_code) == (401, 401)
+
+
+async def test_after_five_wrong_passwords_the_right_one_has_to_wait(guarded: Running) -> None:
+    people(guarded.home, fay="fay's own")
+    async with httpx.AsyncClient(base_url=guarded.url, timeout=30) as http:
+
+        async def tried(password: str) -> httpx.Response:
+            return await http.post("/login", data={"username": "fay", "password": password})
+
+        wrong = [(await tried("guess")).status_code for _ in range(5)]
+        told = await tried("fay's own")
+
+        assert wrong == [401] * 5
+        assert told.status_code == 429 and int(told.headers["retry-after"]) in (1, 2)
+        assert "too many wrong passwords" in told.json()["detail"]
 
 
 @pytest.fixture

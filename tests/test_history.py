@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from backend.errors import DataError, NotYours
 from backend.records import Person, Thread, Turn
 from backend.store import history as rows
+from backend.store import persons
 from backend.store.database import open_database, transaction
 from backend.store.turns import add_turn, rate
 from bot.history import History, masked
@@ -21,7 +22,7 @@ from bot.history import History, masked
 def engine(tmp_path: Path) -> Generator[Engine]:
     engine = open_database(f"sqlite:///{tmp_path / 'tenk.sqlite3'}")
     with transaction(engine) as session:
-        rows.local_admin(session)
+        persons.local_admin(session)
         session.add(Person(id="ann", name="ann@example.com"))
         session.add(Person(id="bob", name="bob@example.com"))
     yield engine
@@ -319,9 +320,9 @@ async def test_a_person_is_never_made_by_signing_in(history: History) -> None:
 
 def test_sign_in_is_required_as_soon_as_somebody_has_a_password(engine: Engine) -> None:
     with transaction(engine) as session:
-        before = rows.sign_in_required(session)
+        before = persons.sign_in_required(session)
         session.add(Person(id="eve", name="eve", password="$argon2id$..."))
         session.flush()
-        after = rows.sign_in_required(session)
+        after = persons.sign_in_required(session)
 
     assert (before, after) == (False, True)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from backend.cli import asking, cycles, documents, examples, questions, running, serving
+from backend.cli import asking, cycles, documents, examples, questions, running, serving, users
 from backend.errors import TenkError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 for room in (running, documents, asking, cycles, serving):
     room.add_to(app)
 app.add_typer(examples.app, name="examples")
+app.add_typer(users.app, name="users")
 app.add_typer(questions.app, name="questions")
 
 

@@ -1,4 +1,4 @@
-"""Persons, and what their chats show again after a reload: threads, steps and elements.
+"""What chats show again after a reload: threads, steps and elements.
 
 Takes and gives the dictionaries that the chat's page speaks. It alone knows the order of a
 thread's steps, and that nobody writes into another person's thread.
@@ -12,39 +12,9 @@ from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from backend.errors import NotYours
-from backend.records import Element, Person, Step, Thread, Turn
+from backend.records import Element, Step, Thread, Turn
 
-LOCAL_ADMIN = "local"
 Detail = dict[str, Any]
-
-# -- persons
-
-
-def person(session: Session, key: str) -> Person | None:
-    """The person with this id."""
-    return session.get(Person, key)
-
-
-def person_named(session: Session, name: str) -> Person | None:
-    """The person who signs in under this name."""
-    return session.exec(select(Person).where(Person.name == name)).first()
-
-
-def sign_in_required(session: Session) -> bool:
-    """Whether somebody can sign in with a password; from then on everybody must."""
-    found = select(Person.id).where(col(Person.password).is_not(None)).limit(1)
-    return session.exec(found).first() is not None
-
-
-def local_admin(session: Session) -> Person:
-    """The one person of a chat without sign-in, made on first use."""
-    row = session.get(Person, LOCAL_ADMIN)
-    if row is None:
-        row = Person(id=LOCAL_ADMIN, name=LOCAL_ADMIN, role="admin")
-        session.add(row)
-        session.flush()
-    return row
-
 
 # -- threads
 
