@@ -38,7 +38,7 @@ CALLS = 6
 """To the judge and the embedder for one answer; the question's own vector comes on top, once."""
 ANSWER = 80
 """Tokens of an answer: one to three sentences."""
-PROMPTS = (660, 1250, 3 * 700)
+PROMPTS = (480, 880, 3 * 490)
 """Tokens of ragas's prompts without what is judged: statements, verdicts, three questions."""
 REPLIES = (110, 260, 3 * 40)
 """Tokens of the judge's replies to them, where it does not reason aloud."""
