@@ -113,13 +113,14 @@ def _period(kind: str, match: re.Match[str]) -> Period:
 
 @lru_cache(maxsize=16384)
 def _periods(text: str) -> tuple[Period, ...]:
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))  # a mark a letter: looking back at every match is quadratic
     found: list[Period] = []
     for kind, pattern in _PERIODS:
         for match in pattern.finditer(text):
-            if any(match.start() < end and start < match.end() for start, end in taken):
+            start, end = match.span()
+            if any(taken[start:end]):
                 continue
-            taken.append(match.span())
+            taken[start:end] = b"\1" * (end - start)
             found.append(_period(kind, match))
     return tuple(sorted(found, key=lambda period: period.start))
 
@@ -185,7 +186,7 @@ _BARE_YEAR = re.compile(r"(?:19|20)\d\d")
 def _excluded(text: str, match: re.Match[str], scaled: bool) -> bool:
     """Whether a number is a name, a date or a mark rather than a figure."""
     start, end = match.span("digits")
-    before, after = text[:start][-40:], text[end : end + 4]
+    before, after = text[max(0, start - 40) : start], text[end : end + 4]
     marked = match["currency"] or match["percent"] or match["late"]
     if marked:
         return False
@@ -253,9 +254,11 @@ def _unit_after(text: str, end: int, unit: str, scale: float) -> tuple[str, floa
 
 @lru_cache(maxsize=8192)
 def _quantities(text: str) -> tuple[Quantity, ...]:
+    dates = bytearray(len(text))
     spans = [(period.start, period.end) for period in _periods(text)]
-    days = [match.span() for match in _DAY.finditer(text)]
-    return tuple(_figures(text, spans + days))
+    for start, end in [*spans, *(match.span() for match in _DAY.finditer(text))]:
+        dates[start:end] = b"\1" * (end - start)
+    return tuple(_figures(text, dates))
 
 
 _DAY = re.compile(
@@ -265,11 +268,11 @@ _DAY = re.compile(
 )
 
 
-def _figures(text: str, dates: list[tuple[int, int]]) -> Iterator[Quantity]:
+def _figures(text: str, dates: bytearray) -> Iterator[Quantity]:
     for match in _NUMBER.finditer(text):
         start, end = match.span("digits")
         plain = not (match["currency"] or match["percent"] or match["late"])
-        if plain and any(start < stop and begin < end for begin, stop in dates):
+        if plain and any(dates[start:end]):
             continue
         if found := _quantity(text, match):
             yield found

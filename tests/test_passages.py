@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.passages import Cell, cells, is_refusal, sentences
+from backend.passages import Cell, cells, is_refusal, paragraph_tuple, sentences
 
 INCOME = """\
 Consolidated Statements of Income (USD in millions, except per share data)
@@ -131,6 +131,62 @@ def test_a_long_row_of_figures_is_read_in_bounded_time() -> None:
     cells("\n".join(["A row of words and 1 2 3"] * 3000))
 
     assert time.process_time() - start < 5
+
+
+def test_thousands_of_heading_lines_are_read_one_pass_each() -> None:
+    text = "\n".join(["Table", *["| 2021 | 2022"] * 40_000, "Revenue | 5 | 6"])
+
+    assert [(c.period, c.quantity.value) for c in cells(text)] == [(2021, 5.0), (2022, 6.0)]
+
+
+NOTE = (
+    "Manufacturing and Supply\n"
+    "We assemble instruments in Rochester. The plant in Fairport will close by December 2025, and "
+    "its work will move to Rochester, where a second hall has been built for it and for the stores "
+    "that were rented until now.\n"
+    "Inventories. Inventories are stated at the lower of cost and net realizable value. Cost is "
+    "determined by the first-in, first-out method.\n"
+    "We compete on:\n\u2022 price; and\n\u2022 delivery times in Europe"
+)
+
+
+def test_a_heading_is_told_apart_from_the_text_under_it() -> None:
+    found = paragraph_tuple(NOTE)
+
+    assert found[0].heading == "Manufacturing and Supply"
+    assert found[0].sentences[0] == "We assemble instruments in Rochester."
+    assert sentences(NOTE)[:2] == [
+        "Manufacturing and Supply",
+        "We assemble instruments in Rochester.",
+    ]
+
+
+def test_a_heading_that_runs_into_the_text_is_no_sentence_of_it() -> None:
+    found = paragraph_tuple(NOTE)[1]
+
+    assert found.heading.endswith("Inventories.")
+    assert found.sentences[0].startswith("Inventories are stated at the lower of cost")
+
+
+def test_items_of_a_list_are_paragraphs_of_their_own() -> None:
+    assert [(p.sentences[0], p.item) for p in paragraph_tuple(NOTE)[2:]] == [
+        ("We compete on:", False),
+        ("price; and", True),
+        ("delivery times in Europe", True),
+    ]
+
+
+def test_lines_wrapped_by_a_page_are_joined_into_sentences() -> None:
+    text = (
+        "Revenue Recognition\nWe derive our revenue from product sales, including hardware and\n"
+        "Systems that we build. It is recognized when control passes to the customer of the goods."
+    )
+
+    assert sentences(text) == [
+        "Revenue Recognition",
+        "We derive our revenue from product sales, including hardware and Systems that we build.",
+        "It is recognized when control passes to the customer of the goods.",
+    ]
 
 
 def test_abbreviations_and_decimals_end_no_sentence() -> None:

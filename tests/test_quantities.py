@@ -179,3 +179,11 @@ def test_a_megabyte_of_digits_and_brackets_is_read_in_bounded_time() -> None:
     periods(text)
 
     assert time.process_time() - start < 5
+
+
+def test_thousands_of_years_and_figures_are_read_one_pass_each() -> None:
+    years = " ".join("fiscal 2021, 2022" for _ in range(60_000))
+    figures = "in 2021 it was $5 and 6,000 " * 30_000
+
+    assert len(periods(years)) == 120_000
+    assert len(quantities(figures)) == 60_000

@@ -2,17 +2,19 @@
 
 from functools import lru_cache
 
-from backend.passages.prose import sentence_tuple, sentences
+from backend.passages.prose import Paragraph, paragraph_tuple, sentence_tuple, sentences
 from backend.passages.refusals import is_refusal
 from backend.passages.running import prose_of, running_cells
 from backend.passages.tables import Cell, is_table, table_cells
 
 __all__ = [
     "Cell",
+    "Paragraph",
     "cell_tuple",
     "cells",
     "is_refusal",
     "is_table",
+    "paragraph_tuple",
     "prose_of",
     "sentence_tuple",
     "sentences",

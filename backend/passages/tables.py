@@ -56,6 +56,8 @@ def column_of(heading: str) -> Column:
 
 
 _NO_COLUMN = Column("", None, "", None)
+STACKED = 6
+"""Most heading lines that are read together; more are no headings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def table_cells(text: str) -> list[Cell]:
     lines = [line for line in text.splitlines() if line.strip()]
     table, columns, group = table_of(""), [_NO_COLUMN], ""
     found: list[Cell] = []
-    heading_above = False
+    stacked = 0
     for number, line in enumerate(lines):
         parts = _split(line)
         if len(parts) == 1:
@@ -165,10 +167,10 @@ def table_cells(text: str) -> list[Cell]:
                 group = parts[0]
             continue
         if not parts[0]:
-            columns = _headings(columns if heading_above else [], parts[1:])
-            heading_above = True
+            columns = _headings(columns if 0 < stacked < STACKED else [], parts[1:])
+            stacked = stacked + 1 if stacked < STACKED else 1
             continue
-        heading_above = False
+        stacked = 0
         if not any(parts[1:]):
             group = parts[0]
             continue
