@@ -20,7 +20,6 @@ from backend.exam import (
     Arm,
     Sat,
     Terms,
-    cards,
     draw,
     estimate,
     judge_of,
@@ -32,7 +31,6 @@ from backend.exam import (
 from backend.exam.sitting import arms_in_turn
 from backend.local.serving import Served, serve
 from backend.models import LocalApi, Models, open_models
-from backend.promotion import Card
 from backend.records import ExamQuestion, Passage, Role, Usage
 from backend.settings import load_settings
 from tests.fake_judge import EMBEDDER, JUDGE, KEY, FakeJudge, cosine, judging
@@ -819,19 +817,6 @@ def test_a_cost_that_is_partly_unknown_is_unknown() -> None:
     (row,) = table([free, unknown], ONE)
 
     assert row.marks["candidate"].cost is None
-
-
-def test_cards_are_what_the_verdict_takes_and_none_for_an_answer_that_did_not_come() -> None:
-    there = Sat("candidate", 1, 0, "m", replace(said("a"), figure_errors=2))
-    there = there.scored(FAITHFULNESS, 0.5)
-    absent = Sat("active", 1, 0, "m", error="Down.", scores=dict.fromkeys(METRICS))
-
-    (card,) = [Card(**fields) for fields in cards([there, absent])]
-
-    assert (card.arm, card.question, card.repeat) == ("candidate", 1, 0)
-    assert card.scores == {FAITHFULNESS: 0.5, ANSWER_RELEVANCY: None}
-    assert (card.refused, card.figure_errors) == (False, 2)
-    assert (card.seconds, card.cost) == (1.5, 0.25)
 
 
 # -- ragas stays in its room

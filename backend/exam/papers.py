@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from backend.errors import TenkError
 from backend.records import ExamQuestion, Role, Usage
@@ -211,21 +211,3 @@ def missing(sats: Sequence[Sat]) -> dict[str, dict[str, int]]:
                 of_arm = counted.setdefault(sat.arm, {})
                 of_arm[reason] = of_arm.get(reason, 0) + 1
     return counted
-
-
-def cards(sats: Sequence[Sat]) -> list[dict[str, Any]]:
-    """What the verdict weighs: the fields of promotion's Card, one an answer that came."""
-    return [
-        {
-            "arm": sat.arm,
-            "question": sat.question,
-            "repeat": sat.repeat,
-            "scores": {metric: sat.scores.get(metric) for metric in METRICS},
-            "refused": sat.answered.refused,
-            "figure_errors": sat.answered.figure_errors,
-            "seconds": sat.answered.seconds,
-            "cost": sat.answered.cost,
-        }
-        for sat in sats
-        if sat.answered is not None
-    ]
