@@ -24,9 +24,13 @@ QUIET = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Generator[Browser]:
-    """Chromium, where this machine has one."""
+    """Chromium, where this machine has one.
+
+    Closed after this folder's tests: Playwright keeps an event loop running in the main thread,
+    beside which no test that is async itself could run.
+    """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip("needs Chromium: run tests/browser/install.sh as root, or install it yourself")
