@@ -47,8 +47,8 @@ EXHIBIT_SHARE = 20
 """Of so many questions one is about an exhibit: contracts are the longest part of some filings."""
 LEAST_WORDS = 25
 """Of a piece of prose; shorter ones are headings and references to other documents."""
-MOST_OF_TABLE = 8
-MOST_OF_PROSE = 3
+MOST_OF_TABLE = 12
+MOST_OF_PROSE = 4
 """Questions about one chunk."""
 REPLY_TOKENS = 40
 """What a question takes, for the estimate."""
@@ -90,8 +90,8 @@ def room(passage: Passage, kind: Kind) -> int:
     """How many questions a chunk can bear."""
     if kind == "figure":
         rows = len({cell.line for cell in cell_tuple(passage.text)})
-        return min(MOST_OF_TABLE, max(1, rows // 2))
-    return min(MOST_OF_PROSE, max(1, len(passage.text.split()) // 60))
+        return min(MOST_OF_TABLE, rows)
+    return min(MOST_OF_PROSE, max(1, len(passage.text.split()) // 40))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def messages_for(shown: str, kind: Kind, asked: Sequence[str] = ()) -> list[Mess
 
 
 _BEFORE = re.compile(
-    r"^(?:[\s>#*_\"'“”‘’`-]|\d{1,2}[.)]\s|(?:the\s+)?(?:question|q)\s*\d*\s*[:.)]\s*)+",
+    r"^(?:[\s>#*_\"'“”‘’`-]|\d{1,2}[.)]\s|(?:sure|certainly|here)\b[^:?]*:|(?:the\s+)?(?:question|q)\s*\d*\s*[:.)]\s*)+",
     re.IGNORECASE,
 )
 _POINTS = re.compile(

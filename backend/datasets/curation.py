@@ -136,8 +136,8 @@ def _disliked(turn: Turn) -> str | None:
 
 def _unsourced(example: Example, turn: Turn | None) -> str | None:
     if turn is None:
-        if example.source == "generated" and (unclear := _unclaimed(example.answer)):
-            return unclear
+        if example.source == "generated":
+            return _unclaimed(example.answer)  # its figures were checked, computed ones too
         missing = _figures_missing(example)
         where = "the evidence shown does not hold"
     else:

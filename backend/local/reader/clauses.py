@@ -11,7 +11,7 @@ from backend.terms import stem_tuple
 
 LONGEST_TOPIC = 10
 TELLING = 3.0
-"""Rarity that one word of a topic needs; below it the topic is of every page."""
+"""Rarity that one word of a short topic needs; below it the topic is of every page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def phrase(words: str, about: About) -> str | None:
         return None
     worth = [rarity(one) for one in stem_tuple(cut) if one[0].isalpha() and not is_filler(one)]
     bare = re.sub(r"^(?:an?|the|our) ", "", cut, flags=re.IGNORECASE)
-    if not worth or max(worth) < TELLING or (" " not in bare and not bare[:1].isupper()):
+    tells = bool(worth) and (max(worth) >= TELLING or len(worth) > 2)
+    if not tells or (" " not in bare and not bare[:1].isupper()):
         return None
     return named(cut, about)
 

@@ -54,7 +54,8 @@ def _plain(question: str) -> str:
 
 _SUFFIX = re.compile(
     r"(?:,? (?:incorporated|inc|corporation|corp|company|co|limited|ltd|plc|llc|l\.p|n\.v|s\.a"
-    r"|holdings|group|technologies)\.?)+$",
+    r"|holdings?|group|technologies|technology|communications|instruments|industries|international"
+    r"|systems|laboratories|pharmaceuticals|software|energy|brands|stores|& sons)\.?)+$",
     re.IGNORECASE,
 )
 
@@ -69,20 +70,24 @@ def company(shown: Shown) -> str:
 
 def _of_cells(shown: Shown, asked: Sequence[str], draw: Random) -> Iterable[Written]:
     """Questions for the cells that one line item and period tell from all others."""
-    cells = [cell for cell in cell_tuple(shown.text) if _tells(cell)]
     named: dict[tuple[str, str], list[Cell]] = {}
-    for cell in cells:
+    for cell in cell_tuple(shown.text):
         named.setdefault((label(cell).lower(), cell.when), []).append(cell)
-    alone = [found[0] for found in named.values() if len(found) == 1]
+    alone = [found[0] for found in named.values() if len(found) == 1 and _tells(found[0])]
     draw.shuffle(alone)
     told = " ".join(asked).lower()
     # A line item that was asked for already comes after those that were not.
-    for cell in sorted(alone, key=lambda one: (one.row.lower() in told, not one.when)):
+    for cell in sorted(alone, key=lambda one: (one.row.lower() in told, not _plain_period(one))):
         older = [one for one in alone if _earlier(one, cell)]
         if older and draw.random() < CHANGES:
             before = max(older, key=lambda one: one.period or 0)
             yield Written(_change(cell, before, shown, draw), cell)
         yield Written(_figure(cell, shown, draw), cell)
+
+
+def _plain_period(cell: Cell) -> bool:
+    """Whether a column or heading tells the period; rows that tell it are balances, mostly."""
+    return bool(cell.when) and cell.when not in cell.row
 
 
 def _tells(cell: Cell) -> bool:
@@ -95,6 +100,7 @@ def _tells(cell: Cell) -> bool:
         and len(said.split()) <= LONGEST_LABEL
         and not (changes and cell.period is None)
         and cell.column.lower() != "age"
+        and len(periods(cell.row)) < 2
     )
 
 
@@ -154,11 +160,12 @@ def _item(cell: Cell, shown: Shown) -> str:
         pair = (more, own) if measure else (own, more)
         return f"{_inside(pair[0], shown)} for {_inside(pair[1], shown)}"
     item = _inside(said, shown)
-    about = _matter(cell, shown)
+    about, wide = _matter(cell, shown)
     if about and _AMOUNT.fullmatch(said):
         return about
-    if about and len(said.split()) < 5 and not _shared(said, about):
-        return f"{item} in {about}" if about.startswith("its ") else f"{item} ({about})"
+    short = 2 if wide and not _GENERAL.match(said) else 6
+    if about and len(said.split()) < short and not _shared(said, about):
+        return f"{about} for {item}" if wide else f"{item} for {about}"
     return item
 
 
@@ -170,6 +177,10 @@ def _undated(cell: Cell) -> str:
     return said if re.search(r"[A-Za-z]{3}", said) else label(cell)
 
 
+_GENERAL = re.compile(
+    r"(?i)(?:balances?|total|other|additions?|deductions?|beginning|ending|less|shares|granted)\b"
+)
+"""Line items that many tables have; the section tells which one is meant."""
 _AMOUNT = re.compile(r"(?i)(?:total )?(?:amounts?|values?)")
 
 
@@ -198,18 +209,20 @@ _WIDE = re.compile(
 )
 
 
-def _matter(cell: Cell, shown: Shown) -> str:
-    """What a table is of, by its caption or else its section; nothing where they say too little."""
+def _matter(cell: Cell, shown: Shown) -> tuple[str, bool]:
+    """What a table is of, and whether that is the title of its whole section; "" where neither
+    caption nor section tells."""
     caption = re.sub(r"\s*\([^()]*\)\s*$", "", cell.caption).strip(" :.")
-    for text in (_NUMBERED.sub("", caption), _NUMBERED.sub("", shown.section)):
+    section = _NUMBERED.sub("", shown.section)
+    for text in (_NUMBERED.sub("", caption), section):
         about = text
         if _SENTENCE.search(text) or len(text.split()) > 8:
             led = _AS_FOLLOWS.match(text) or _LED.search(text)
             about = led["about"] if led else ""
         about = re.sub(r"^(?:our|its)\s+", "", about.split(" - ")[-1]).strip(" :.")
         if about and len(about.split()) <= 7 and not _WIDE.match(about) and not periods(about):
-            return _inside(about, shown)
-    return ""
+            return _inside(about, shown), text == section
+    return "", False
 
 
 def _inside(words: str, shown: Shown) -> str:
