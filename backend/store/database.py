@@ -5,30 +5,66 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, inspect, text
+from pydantic_core import PydanticUndefined
+from sqlalchemy import URL, Engine, event, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, create_engine
 
+from backend.errors import ConfigurationError
 from backend.records import Turn
 
 TABLES = Turn.metadata  # every table of records shares one registry
+MAPPED = Turn._sa_registry  # pyright: ignore[reportPrivateUsage]  # it has no public name
 
 
 def open_database(url: str) -> Engine:
     """Open the database at `url`, creating its folder and tables where they are missing.
 
-    A column that today's tables have and an older file lacks is added, empty; nothing is removed.
+    A column that today's tables have and an older file lacks is added with its default; nothing
+    is removed. Raises ConfigurationError where the database cannot be used.
     """
-    sqlite = make_url(url).get_backend_name() == "sqlite"
-    if sqlite and (path := make_url(url).database) and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, poolclass=QueuePool, pool_pre_ping=not sqlite)
+    told = _address(url)
+    sqlite = told.get_backend_name() == "sqlite"
+    if sqlite and told.database and told.database != ":memory:":
+        Path(told.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(told, poolclass=QueuePool, pool_pre_ping=not sqlite)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
-    TABLES.create_all(engine)
-    _add_missing_columns(engine)
+    try:
+        _bring_up_to_date(engine)
+    except DBAPIError as error:
+        raise ConfigurationError(
+            f"The database {told.render_as_string(hide_password=True)} cannot be used: "
+            f"{str(error.orig).strip().splitlines()[0]}. Check TENK_DATABASE_URL and TENK_HOME."
+        ) from error
     return engine
+
+
+def _address(url: str) -> URL:
+    """The address with the driver that tenk ships. Raises ConfigurationError."""
+    try:
+        told = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(
+            f"TENK_DATABASE_URL is {url!r}; expected sqlite:///FILE or postgresql://HOST/NAME."
+        ) from None
+    if told.drivername in ("postgresql", "postgres"):
+        told = told.set(drivername="postgresql+psycopg")
+    if told.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            f"TENK_DATABASE_URL names {told.drivername}; expected sqlite or postgresql."
+        )
+    return told
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    try:
+        TABLES.create_all(engine)
+    except DBAPIError:  # another process made a table between our look and our making it
+        TABLES.create_all(engine)
+    _add_missing_columns(engine)
 
 
 _PRAGMAS = (
@@ -48,15 +84,21 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _add_missing_columns(engine: Engine) -> None:
     found = inspect(engine)
+    models = {str(mapper.local_table): mapper.class_ for mapper in MAPPED.mappers}
     with engine.begin() as connection:
         for table in TABLES.sorted_tables:
             held = {column["name"] for column in found.get_columns(table.name)}
             for column in table.columns:
-                if column.name not in held:
-                    kind = column.type.compile(engine.dialect)
-                    connection.execute(
-                        text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}')
-                    )
+                if column.name in held:
+                    continue
+                kind = column.type.compile(engine.dialect)
+                connection.execute(
+                    text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}')
+                )
+                field = models[table.name].model_fields[column.name]
+                default = field.get_default(call_default_factory=True)
+                if default is not PydanticUndefined and default is not None:
+                    connection.execute(table.update().values({column.name: default}))
 
 
 @contextmanager
