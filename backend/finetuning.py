@@ -8,17 +8,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.errors import DataError, JobGone, ProviderError, TenkError
+from backend.errors import DataError, JobGone, ModelGone, ProviderError
 from backend.models.training import Job, JobEvent
 
-CHARACTERS_PER_TOKEN = 4.0
-"""A rough count for English; providers count exactly, and only after the upload."""
-EPOCHS = 3
-"""What OpenAI's "auto" mostly chooses; the estimate counts with it where none is set."""
+CHARACTERS_PER_TOKEN = 3
+"""On the safe side for tables, whose digits take many tokens; providers count exactly, and only
+after the upload."""
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 30.0
 PATIENCE = 10
 """Looks in a row that may fail before the wait is given up; the job goes on at its server."""
+HELLO_WAITS = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0, 60.0)
+"""Seconds between calls to a new model that its server does not know yet: providers say that it
+can take minutes until it serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,29 @@ class Estimate:
     usd: float | None
 
     def __str__(self) -> str:
+        if self.usd == 0:
+            return "no cost"
         cost = "no price is known for the model" if self.usd is None else f"about ${self.usd:.2f}"
-        return f"{self.tokens:,} tokens, {cost}"
+        return f"about {self.tokens:,} tokens, {cost}"
+
+
+def usual_epochs(examples: int) -> int:
+    """What OpenAI's "auto" chooses: three, more for few examples, fewer for very many.
+
+    Source: OpenAI Cookbook, "Data preparation and analysis for chat model fine-tuning".
+    """
+    if 3 * examples < 100:
+        return min(25, 100 // max(examples, 1))
+    return max(1, 25_000 // examples) if 3 * examples > 25_000 else 3
 
 
 def estimate(text: str, *, epochs: int | None, price: float | None) -> Estimate:
-    """Count with the training file's text and the price in USD per million tokens trained."""
-    tokens = round(len(text) / CHARACTERS_PER_TOKEN) * (epochs or EPOCHS)
+    """Count with the training file's text, one example a line, and USD per million tokens trained.
+
+    `epochs` None: the server chooses.
+    """
+    passes = epochs or usual_epochs(text.count("\n"))
+    tokens = -(-len(text) // CHARACTERS_PER_TOKEN) * passes
     return Estimate(tokens, None if price is None else tokens * price / 1e6)
 
 
@@ -124,8 +142,8 @@ async def wait(
     seen: frozenset[str] = frozenset(),
     on_event: Callable[[JobEvent], None],
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> str:
-    """The new model's name, once the job has succeeded; events go to `on_event` as they come.
+) -> Job:
+    """The job, once it has made a model; events go to `on_event` as they come.
 
     A look that fails is tried again, at longer and longer intervals; the job goes on meanwhile.
 
@@ -151,7 +169,8 @@ async def wait(
                 raise
         else:
             if job.ended:
-                return model_of(job)
+                model_of(job)
+                return job
         await rest(pause)
         pause = min(pause * 1.5, LONGEST_WAIT)
 
@@ -170,11 +189,27 @@ def model_of(job: Job) -> str:
     )
 
 
-async def require_answer(call: Callable[[], Awaitable[object]], model: str) -> None:
-    """Ask the new model once: one that cannot answer is not examined. Raises DataError."""
-    try:
-        await call()
-    except TenkError as error:
-        raise DataError(
-            f"The new model {model} does not answer, so it is not examined: {error}"
-        ) from error
+async def require_answer(
+    call: Callable[[], Awaitable[object]],
+    model: str,
+    *,
+    rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Ask the new model once: one that cannot answer is not examined.
+
+    A model that its server does not know is asked for again, for some minutes: it may be on its
+    way. Any other failure is raised as it is, for it says nothing of the model.
+
+    Raises DataError where the model never came.
+    """
+    for pause in (*HELLO_WAITS, None):
+        try:
+            await call()
+        except ModelGone as error:
+            if pause is None:
+                raise DataError(
+                    f"The new model {model} does not answer, so it is not examined: {error}"
+                ) from error
+            await rest(pause)
+        else:
+            return

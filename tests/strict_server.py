@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -146,16 +146,24 @@ class Request:
     query: str
     headers: Mapping[str, str]
     body: dict[str, Any]
+    raw: bytes = b""
+
+
+class Tunes(Protocol):
+    """What answers the routes of files and fine-tuning: `tests.strict_tuning.Tuning`."""
+
+    def reply(self, server: "StrictServer", request: Request) -> Reply | None: ...
 
 
 @dataclass
 class StrictServer:
     """The server while it runs."""
 
-    models: Mapping[str, str | None]  # name: shutdown date
+    models: dict[str, str | None]  # name: shutdown date
     key: str | None
     rejects: Sequence[str]
     script: dict[str, list[Reply]]
+    tuning: Tunes | None = None
     url: str = ""
     requests: list[Request] = field(default_factory=list[Request])
     left: threading.Event = field(default_factory=threading.Event)
@@ -187,6 +195,8 @@ class StrictServer:
         route = request.path.removeprefix("/v1")
         if scripted := self.script.get(f"{request.method} {route}"):
             return scripted.pop(0)
+        if self.tuning and (told := self.tuning.reply(self, request)):
+            return told
         known = ROUTES.get(f"{request.method} {route}")
         if known is None:
             return give({"detail": "Not Found"}, 404)
@@ -222,7 +232,8 @@ async def _read(scope: Scope, receive: Receive) -> Request:
             break
     headers = {name.decode(): value.decode() for name, value in scope["headers"]}
     told = json.loads(body) if body and "json" in headers.get("content-type", "") else {}
-    return Request(scope["method"], scope["path"], scope["query_string"].decode(), headers, told)
+    query = scope["query_string"].decode()
+    return Request(scope["method"], scope["path"], query, headers, told, body)
 
 
 # -- the routes: what OpenAI would check, and what it would answer
@@ -321,17 +332,19 @@ def strict_server(
     key: str | None = KEY,
     rejects: Sequence[str] = (),
     script: Mapping[str, Sequence[Reply]] | None = None,
+    tuning: Tunes | None = None,
     **routes: Sequence[Reply],
 ) -> Generator[StrictServer]:
     """Run a server on a free loopback port.
 
     `chat`, `embed` and `list` are the replies of those routes; `script` those of any route
-    ("GET /fine_tuning/jobs"). `rejects` are parameters that it does not support.
+    ("GET /fine_tuning/jobs"). `rejects` are parameters that it does not support. Without `tuning`
+    it has no files and no fine-tuning.
     """
     replies = {NAMES[name]: list(told) for name, told in routes.items()}
     replies |= {name: list(told) for name, told in (script or {}).items()}
-    known = models if models is not None else {"m": None, "e": None}
-    app = StrictServer(known, key, rejects, replies)
+    known: dict[str, str | None] = dict(models or {"m": None, "e": None})
+    app = StrictServer(known, key, rejects, replies, tuning)
     listening = socket.create_server(("127.0.0.1", 0))  # takes connections from here on
     app.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
     loop, over = asyncio.new_event_loop(), asyncio.Event()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from backend.errors import DataError, JobGone, ProviderError
+from backend.errors import DataError, JobGone, ModelGone, ProviderError
 from backend.finetuning import (
     PATIENCE,
     Order,
@@ -95,9 +95,9 @@ async def test_waiting_shows_each_event_once_and_ends_with_the_new_model() -> No
     server = FakeServer(replies=[RUNNING, RUNNING, DONE], happened=[loss])
     shown: list[JobEvent] = []
 
-    model = await wait(server, "job-1", on_event=shown.append, rest=no_rest)
+    job = await wait(server, "job-1", on_event=shown.append, rest=no_rest)
 
-    assert model == "ft:base:tenk-7::1"
+    assert model_of(job) == "ft:base:tenk-7::1"
     assert shown == [loss]
 
 
@@ -158,15 +158,26 @@ def test_a_job_that_made_no_model_tells_the_servers_reason(ending: Job, words: s
 
 
 def test_the_estimate_counts_every_epoch() -> None:
-    spent = estimate("x" * 4_000_000, epochs=2, price=25.0)
+    spent = estimate("x" * 3_000_000, epochs=2, price=25.0)
 
     assert spent.tokens == 2_000_000
     assert spent.usd == pytest.approx(50.0)
 
 
+@pytest.mark.parametrize(
+    ("examples", "epochs"), [(10, 10), (4, 25), (33, 3), (34, 3), (8_000, 3), (12_500, 2)]
+)
+def test_where_the_server_chooses_few_examples_are_passed_more_often(
+    examples: int, epochs: int
+) -> None:
+    text = "xx\n" * examples
+
+    assert estimate(text, epochs=None, price=None).tokens == examples * epochs
+
+
 def test_an_estimate_above_the_budget_stops_before_it_spends() -> None:
     with pytest.raises(DataError, match=r"Nothing was uploaded.*TENK_EPOCHS"):
-        refuse_above(estimate("x" * 4_000_000, epochs=2, price=25.0), 1.0, budget=50.99)
+        refuse_above(estimate("x" * 3_000_000, epochs=2, price=25.0), 1.0, budget=50.99)
 
 
 def test_a_budget_without_a_known_price_stops_too() -> None:
@@ -185,7 +196,15 @@ def test_no_budget_stops_nothing() -> None:
 
 async def test_a_model_that_does_not_answer_is_not_examined() -> None:
     async def call() -> None:
-        raise ProviderError("404: shut down")
+        raise ModelGone("404: shut down")
 
     with pytest.raises(DataError, match=r"ft:new does not answer.*404"):
-        await require_answer(call, "ft:new")
+        await require_answer(call, "ft:new", rest=no_rest)
+
+
+async def test_a_server_that_fails_for_now_is_no_verdict_on_the_model() -> None:
+    async def call() -> None:
+        raise ProviderError("500")
+
+    with pytest.raises(ProviderError, match="500"):
+        await require_answer(call, "ft:new", rest=no_rest)

@@ -29,13 +29,14 @@ from backend.datasets.freezing import (
     readers_exam_questions,
     refuse_exam_questions,
     size_advice,
+    taught_by,
     without_exam_questions,
 )
 
 __all__ = [
     "LEAST_EXAMPLES",
-    "Curated",
     "Asked",
+    "Curated",
     "Frozen",
     "Rule",
     "Rules",
@@ -44,8 +45,8 @@ __all__ = [
     "exam_side",
     "freeze",
     "from_chat_jsonl",
-    "group_of",
     "group_named",
+    "group_of",
     "normalised",
     "question_in",
     "readers_exam_questions",
@@ -54,6 +55,7 @@ __all__ = [
     "rule_against",
     "size_advice",
     "taught",
+    "taught_by",
     "to_chat",
     "to_chat_jsonl",
     "unmarked",

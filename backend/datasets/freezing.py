@@ -124,6 +124,15 @@ def refuse_exam_questions(text: str, exam: Sequence[str]) -> None:
             )
 
 
+def taught_by(*texts: str) -> Callable[[str], bool]:
+    """Whether a question asks nearly what a line of these training files asks.
+
+    The other side of the gate: an exam question that came after the files were frozen.
+    """
+    lines = [line for text in texts for line in text.split("\n")]
+    return Asked(example.question for example in from_chat_jsonl(lines)).near
+
+
 def dropped_by_rule(curated: Sequence[Curated]) -> dict[str, int]:
     """How many examples each rule dropped, most first."""
     return dict(Counter(str(one.rule) for one in curated if one.state == "dropped").most_common())

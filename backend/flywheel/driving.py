@@ -3,45 +3,46 @@
 Kill it at any moment and advance the same cycle again: it goes on where it was.
 """
 
+import asyncio
 import fcntl
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from backend import datasets, finetuning
-from backend.errors import ConfigurationError, DataError, JobGone
-from backend.flywheel.examining import Examination
-from backend.flywheel.steps import LABELS, Step, next_step
+from backend import datasets, exam, finetuning
+from backend.errors import DataError, JobGone, ProviderError, TenkError
+from backend.flywheel.examining import ACTIVE, Examination, Fixed, active_arm
+from backend.flywheel.recording import Cancelled, Record
+from backend.flywheel.steps import Step, next_step
 from backend.models import training_price
-from backend.models.training import JobEvent, Trainer
-from backend.records import Candidate, Cycle, Dataset, Message, Role
+from backend.models.training import Job, JobEvent, Trainer
+from backend.records import Candidate, Cycle, Dataset, Message, Role, Verdict
 from backend.store import cycles, turns
 from backend.store.database import transaction
 from backend.store.secrets import exam_key
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlmodel import Session
 
     from backend.models import Models
     from backend.settings import Settings
 
 HELLO = [Message(role="user", content="Question: Are you there?")]
 PROMOTIONS = ("promote", "promote_cheaper")
-
-
-class Cancelled(DataError):
-    """Somebody ended the cycle while it ran."""
+BY_HAND = "cancelled by hand"
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """What the flywheel works with."""
+    """What the flywheel works with. `rest` waits so many seconds."""
 
     settings: "Settings"
     engine: "Engine"
     models: "Models"
+    rest: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @property
     def home(self) -> Path:
@@ -61,18 +62,38 @@ class Flywheel:
         What the records forbid ends the cycle, in words. A setting to change or a server that
         does not answer is raised and leaves the cycle where it is: advance it again later.
         """
+        record = Record(self.wheel.engine, key)
         while True:
-            cycle = self._read(key)
+            cycle = record.read()
             step = next_step(cycle)
             if step is Step.NOTHING:
                 return cycle
-            self._note(key, "step", LABELS[step])
             try:
-                await self._take(step, cycle)
+                record.note_step(step)
+                await self._take(step, cycle, record)
             except Cancelled:
                 continue
             except (DataError, JobGone) as reason:
-                self._end(key, str(reason), failed=True)
+                record.end(str(reason), failed=True)
+
+    async def cancel(self, key: int, reason: str = BY_HAND) -> None:
+        """End the cycle, and its job too: what is not trained is not paid.
+
+        Raises DataError where the cycle has ended; ProviderError where it is ended now, and its
+        job could not be.
+        """
+        record = Record(self.wheel.engine, key)
+        if not record.end(reason, failed=True):
+            raise DataError(
+                f"Cycle {key} has ended: {record.read().ended} There is nothing to cancel."
+            )
+        try:
+            await self._cancel_job(record.read())
+        except TenkError as error:
+            raise ProviderError(
+                f"Cycle {key} is ended, but perhaps not its fine-tuning job, which may still "
+                f"cost: {error}"
+            ) from error
 
     @contextmanager
     def alone(self) -> Generator[bool]:
@@ -86,36 +107,18 @@ class Flywheel:
                 return
             yield True
 
-    # -- the row
-
-    def _read(self, key: int) -> Cycle:
-        with transaction(self.wheel.engine) as session:
-            return cycles.cycle(session, key)
-
-    def _fill(self, key: int, **columns: Any) -> None:
-        """Write a step's outcome. Raises Cancelled where somebody ended the cycle meanwhile."""
-        with transaction(self.wheel.engine) as session:
-            row = cycles.cycle(session, key)
-            if row.ended is not None:
-                raise Cancelled(row.ended)
-            for name, value in columns.items():
-                setattr(row, name, value)
-            session.add(row)
-
-    def _note(
-        self, key: int, kind: str, text: str, numbers: dict[str, float] | None = None
-    ) -> None:
-        with transaction(self.wheel.engine) as session:
-            if cycles.cycle(session, key).ended is None:
-                cycles.add_event(session, key, kind, text, numbers)
-
-    def _end(self, key: int, reason: str, *, failed: bool) -> None:
-        with transaction(self.wheel.engine) as session:
-            cycles.end_cycle(session, key, reason, failed=failed)
+    async def _cancel_job(self, cycle: Cycle) -> None:
+        """The job may be there before its id is written down: then its tag finds it."""
+        trainer = Trainer(self.wheel.models)
+        if cycle.candidate is not None or not cycle.files:
+            return
+        job = await (trainer.job(cycle.job) if cycle.job else trainer.find(cycle.tag))
+        if job is not None:
+            await _stop(trainer, job)
 
     # -- the steps
 
-    async def _take(self, step: Step, cycle: Cycle) -> None:
+    async def _take(self, step: Step, cycle: Cycle, record: Record) -> None:
         steps = {
             Step.CURATE: self._curate,
             Step.ESTIMATE: self._estimate,
@@ -126,30 +129,33 @@ class Flywheel:
             Step.EXAMINE: self._examine,
             Step.FINISH: self._finish,
         }
-        await steps[step](cycle)
+        await steps[step](cycle, record)
 
-    async def _curate(self, cycle: Cycle) -> None:
-        key = _id(cycle)
+    async def _curate(self, cycle: Cycle, record: Record) -> None:
         with transaction(self.wheel.engine) as session:
             rows = turns.examples(session)
             side = datasets.exam_side(exam_key(session), share=self.wheel.settings.exam_share)
             cycles.add_exam_questions(session, datasets.readers_exam_questions(rows, side))
-            exam = [one.question for one in cycles.exam_questions(session)]
+            asked = [one.question for one in cycles.exam_questions(session)]
         rules = datasets.Rules(self.wheel.settings.student_context, side)
-        curated = datasets.without_exam_questions(datasets.curate(rows, rules), exam)
-        frozen = datasets.freeze(curated, share=self.wheel.settings.validation_share, seed=key)
-        row = self._keep(frozen, datasets.dropped_by_rule(curated))
-        count = len(frozen.train_examples)
-        self._fill(key, dataset=row.id)
-        self._note(
-            key,
-            "note",
-            f"{count} examples to train on, {len(frozen.validation_examples)} to watch; "
-            f"{len(curated) - len(frozen.train_examples + frozen.validation_examples)} dropped. "
-            f"{datasets.size_advice(count)}",
-        )
+        curated = datasets.without_exam_questions(datasets.curate(rows, rules), asked)
+        share = self.wheel.settings.validation_share
+        frozen = datasets.freeze(curated, share=share, seed=record.key)
+        dropped = datasets.dropped_by_rule(curated)
+        row = self._written(frozen, dropped)
+        with record.writing() as (session, held):
+            session.add(row)
+            session.flush()
+            held.dataset = row.id
+            count = len(frozen.train_examples)
+            text = (
+                f"{count} examples to train on, {len(frozen.validation_examples)} to watch"
+                f"{_dropped(dropped)}. {datasets.size_advice(count)}"
+            )
+            cycles.add_event(session, record.key, "note", text.strip())
 
-    def _keep(self, frozen: datasets.Frozen, dropped: dict[str, int]) -> Dataset:
+    def _written(self, frozen: datasets.Frozen, dropped: dict[str, int]) -> Dataset:
+        """The files below home, and their row, not yet stored."""
         folder = Path("datasets") / frozen.sha256[:12]
         (self.wheel.home / folder).mkdir(parents=True, exist_ok=True)
         for name, text in (("train", frozen.train), ("validation", frozen.validation)):
@@ -157,119 +163,198 @@ class Flywheel:
                 draft = self.wheel.home / folder / f"{name}.part"
                 draft.write_text(text, encoding="utf-8")
                 draft.replace(self.wheel.home / folder / f"{name}.jsonl")
-        with transaction(self.wheel.engine) as session:
-            row = Dataset(
-                sha256=frozen.sha256,
-                train=str(folder / "train.jsonl"),
-                validation=str(folder / "validation.jsonl") if frozen.validation else None,
-                examples=list(frozen.train_examples),
-                validation_examples=list(frozen.validation_examples),
-                dropped=dropped,
-            )
-            session.add(row)
-            session.flush()
-            return row
+        return Dataset(
+            sha256=frozen.sha256,
+            train=str(folder / "train.jsonl"),
+            validation=str(folder / "validation.jsonl") if frozen.validation else None,
+            examples=list(frozen.train_examples),
+            validation_examples=list(frozen.validation_examples),
+            dropped=dropped,
+        )
 
     def _dataset(self, cycle: Cycle) -> Dataset:
         assert cycle.dataset is not None, "a cycle is curated before it trains"
         with transaction(self.wheel.engine) as session:
             return cycles.dataset(session, cycle.dataset)
 
-    async def _estimate(self, cycle: Cycle) -> None:
+    def _text(self, path: str | None) -> str:
+        """A file of the dataset; empty where there is none. Raises DataError where it is lost."""
+        try:
+            return (self.wheel.home / path).read_text(encoding="utf-8") if path else ""
+        except FileNotFoundError:
+            raise DataError(
+                f"The training file {self.wheel.home / str(path)} is gone. Nothing was sent; start "
+                "another cycle: tenk retrain"
+            ) from None
+
+    async def _estimate(self, cycle: Cycle, record: Record) -> None:
         """What training and exam will cost together, before anything is spent."""
         settings = self.wheel.settings
-        text = (self.wheel.home / self._dataset(cycle).train).read_text(encoding="utf-8")
-        base = self.wheel.models.endpoint(Role.STUDENT).model
-        price = training_price(base, settings.training_price)
-        training = finetuning.estimate(text, epochs=settings.epochs or None, price=price)
-        exam = self._exam(cycle).estimate()
-        finetuning.refuse_above(training, exam.usd, settings.budget_usd)
-        known = [usd for usd in (training.usd, exam.usd) if usd is not None]
-        self._fill(_id(cycle), estimate_usd=sum(known))
-        self._note(_id(cycle), "note", f"Training: {training}. {exam}")
+        training = finetuning.estimate(
+            self._text(self._dataset(cycle).train),
+            epochs=settings.epochs or None,
+            price=self._training_price(),
+        )
+        sitting = self._exam(record).estimate()
+        finetuning.refuse_above(training, sitting.usd, settings.budget_usd)
+        known = {"training_usd": training.usd, "exam_usd": sitting.usd}
+        numbers = {name: usd for name, usd in known.items() if usd is not None}
+        with record.writing() as (session, row):
+            row.estimate_usd = sum(numbers.values())
+            text = f"Training: {training}. The exam: {_estimated(sitting)}."
+            cycles.add_event(session, record.key, "estimate", text, numbers)
+            if advice := self._too_few(session):
+                cycles.add_event(session, record.key, "note", advice)
 
-    async def _upload(self, cycle: Cycle) -> None:
+    def _training_price(self) -> float | None:
+        base = self.wheel.models.endpoint(Role.STUDENT).model
+        return training_price(base, self.wheel.settings.training_price)
+
+    def _too_few(self, session: "Session") -> str:
+        """A warning where the verdict is known before anything is spent."""
+        count = len(cycles.exam_questions(session, state="active"))
+        least = self.wheel.settings.min_questions
+        if count >= least:
+            return ""
+        return (
+            f"With {count} exam questions the verdict can only be hold; it takes {least}: "
+            f"tenk questions generate --n {least - count}"
+        )
+
+    async def _upload(self, cycle: Cycle, record: Record) -> None:
         dataset = self._dataset(cycle)
         with transaction(self.wheel.engine) as session:
-            exam = [one.question for one in cycles.exam_questions(session)]
-        trainer, files = Trainer(self.wheel.models), dict[str, str]()
-        for name, path in (("train", dataset.train), ("validation", dataset.validation)):
-            if path is not None:
-                file = self.wheel.home / path
-                datasets.refuse_exam_questions(file.read_text(encoding="utf-8"), exam)
-                files[name] = await trainer.upload(file)
-        self._fill(_id(cycle), files=files)
+            asked = [one.question for one in cycles.exam_questions(session)]
+        paths = {"train": dataset.train, "validation": dataset.validation}
+        for path in filter(None, paths.values()):
+            datasets.refuse_exam_questions(self._text(path), asked)
+        trainer = Trainer(self.wheel.models)
+        record.fill(
+            files={
+                name: await trainer.upload(self.wheel.home / path)
+                for name, path in paths.items()
+                if path is not None
+            }
+        )
 
-    async def _submit(self, cycle: Cycle) -> None:
-        settings = self.wheel.settings
+    async def _submit(self, cycle: Cycle, record: Record) -> None:
+        settings, trainer = self.wheel.settings, Trainer(self.wheel.models)
         order = finetuning.Order(
             base_model=self.wheel.models.endpoint(Role.STUDENT).model,
             training_file=cycle.files["train"],
             validation_file=cycle.files.get("validation"),
             tag=cycle.tag,
             suffix=settings.suffix,
-            seed=_id(cycle),
+            seed=record.key,
             epochs=settings.epochs or None,
         )
-        job = await finetuning.submit(Trainer(self.wheel.models), order)
-        self._fill(_id(cycle), job=job.id)
-        self._note(_id(cycle), "note", f"Job {job.id} on {order.base_model}.")
+        job = await finetuning.submit(trainer, order)
+        try:
+            record.fill(job=job.id)
+        except Cancelled:  # in the very moment: nobody else knows of this job
+            await _stop(trainer, job)
+            raise
+        record.note("note", f"Job {job.id} on {order.base_model}")
 
-    async def _train(self, cycle: Cycle) -> None:
-        key, trainer = _id(cycle), Trainer(self.wheel.models)
+    async def _train(self, cycle: Cycle, record: Record) -> None:
         assert cycle.job is not None, "a job is ordered before it is waited for"
         with transaction(self.wheel.engine) as session:
-            told = cycles.events(session, key)
+            told = cycles.events(session, record.key)
         seen = frozenset(event.source for event in told if event.source)
 
         def show(event: JobEvent) -> None:
-            self._show(key, event)
+            kind = "loss" if "train_loss" in event.numbers else "note"
+            record.note(kind, event.text, event.numbers, source=event.id)
 
-        model = await finetuning.wait(trainer, cycle.job, seen=seen, on_event=show)
+        async def rest(seconds: float) -> None:
+            record.require_running()
+            await self.wheel.rest(seconds)
+
+        trainer = Trainer(self.wheel.models)
+        job = await finetuning.wait(trainer, cycle.job, seen=seen, on_event=show, rest=rest)
+        model = finetuning.model_of(job)
         await finetuning.require_answer(
-            lambda: self.wheel.models.complete(Role.STUDENT, HELLO, model=model), model
+            lambda: self.wheel.models.complete(Role.STUDENT, HELLO, model=model), model, rest=rest
         )
-        with transaction(self.wheel.engine) as session:
-            row = turns.candidate_named(session, model)
-            if row is None:
-                role = Role.STUDENT.value
-                row = Candidate(model=model, role=role, job=cycle.job, dataset=cycle.dataset)
-                session.add(row)
-                session.flush()
-        self._fill(key, candidate=row.id)
+        with record.writing() as (session, row):
+            role = Role.STUDENT.value
+            made = Candidate(model=model, role=role, job=cycle.job, dataset=cycle.dataset)
+            session.add(made)
+            session.flush()
+            row.candidate = made.id
+            self._note_trained(session, record.key, job)
 
-    def _show(self, key: int, event: JobEvent) -> None:
-        kind = "loss" if "train_loss" in event.numbers else "note"
-        with transaction(self.wheel.engine) as session:
-            if cycles.cycle(session, key).ended is not None:
-                raise Cancelled("ended while it trained")
-            cycles.add_event(session, key, kind, event.text, event.numbers, source=event.id)
+    def _note_trained(self, session: "Session", key: int, job: Job) -> None:
+        """What the training came to, where the server counts."""
+        price = self._training_price()
+        if job.trained_tokens is None:
+            return
+        numbers = {"trained_tokens": float(job.trained_tokens)}
+        if price is not None:
+            numbers["training_usd"] = job.trained_tokens * price / 1e6
+        text = f"{job.model} answers; {job.trained_tokens:,} tokens were trained"
+        cycles.add_event(session, key, "trained", text, numbers)
 
-    def _exam(self, cycle: Cycle) -> Examination:
-        note: Callable[..., None] = self._note
-        return Examination(self.wheel.settings, self.wheel.engine, self.wheel.models, cycle, note)
+    def _exam(self, record: Record) -> Examination:
+        return Examination(self.wheel.settings, self.wheel.engine, self.wheel.models, record)
 
-    async def _draw(self, cycle: Cycle) -> None:
-        self._fill(_id(cycle), exam=self._exam(cycle).draw())
+    async def _draw(self, cycle: Cycle, record: Record) -> None:
+        dataset = self._dataset(cycle)
+        files = [self._text(path) for path in (dataset.train, dataset.validation) if path]
+        drawn = self._exam(record).draw(cycle, datasets.taught_by(*files))
+        record.fill(exam=drawn)
 
-    async def _examine(self, cycle: Cycle) -> None:
-        verdict = await self._exam(cycle).hold(self._dataset(cycle).sha256)
-        self._fill(_id(cycle), verdict=verdict)
+    async def _examine(self, cycle: Cycle, record: Record) -> None:
+        verdict = await self._exam(record).hold(cycle, dataset=self._dataset(cycle).sha256)
+        with record.writing() as (session, row):
+            session.add(verdict)
+            session.flush()
+            row.verdict = verdict.id
 
-    async def _finish(self, cycle: Cycle) -> None:
+    async def _finish(self, cycle: Cycle, record: Record) -> None:
         """Swap where the verdict says so, and end the cycle: one transaction, so never twice."""
-        if cycle.verdict is None or cycle.candidate is None:
-            raise ConfigurationError(f"Cycle {cycle.id} has no verdict to act on.")
+        assert cycle.verdict is not None, "a cycle has its verdict before it is acted on"
+        compared = next(arm for arm in Fixed.of(cycle.exam).arms if arm.name == ACTIVE)
+        teacher = self.wheel.models.endpoint(Role.TEACHER).model
         with transaction(self.wheel.engine) as session:
+            now = active_arm(session, teacher)
             verdict = cycles.verdict(session, cycle.verdict)
+            swaps = verdict.decision in PROMOTIONS
             reason = f"{verdict.decision}: {' '.join(verdict.reasons)}"
-            if verdict.decision in PROMOTIONS and cycles.cycle(session, _id(cycle)).ended is None:
-                candidate = session.get_one(Candidate, cycle.candidate)
-                by = f"verdict {verdict.id}"
-                cycles.activate(session, candidate, by=by, reason=" ".join(verdict.reasons))
-            cycles.end_cycle(session, _id(cycle), reason, failed=False)
+            if swaps and now != compared:
+                reason += (
+                    f" But {now.model} was activated in mid-exam, and it was compared with "
+                    f"{compared.model}: nothing was swapped. Examine it anew: tenk retrain"
+                )
+            ended = cycles.end_cycle(session, record.key, reason, failed=False)
+            if ended and swaps and now == compared:
+                self._swap(session, cycle, verdict)
+
+    @staticmethod
+    def _swap(session: "Session", cycle: Cycle, verdict: Verdict) -> None:
+        candidate = session.get_one(Candidate, cycle.candidate)
+        by = f"verdict {verdict.id}"
+        cycles.activate(session, candidate, by=by, reason=" ".join(verdict.reasons))
 
 
-def _id(cycle: Cycle) -> int:
-    assert cycle.id is not None, "a cycle is stored before it is advanced"
-    return cycle.id
+async def _stop(trainer: Trainer, job: Job) -> None:
+    """Cancel a job; one that has ended meanwhile is no failure."""
+    if job.ended:
+        return
+    try:
+        await trainer.cancel(job.id)
+    except ProviderError:
+        if not (await trainer.job(job.id)).ended:
+            raise
+
+
+def _dropped(rules: dict[str, int]) -> str:
+    if not rules:
+        return ""
+    told = ", ".join(f"{count} {rule}" for rule, count in rules.items())
+    return f"; {sum(rules.values())} dropped ({told})"
+
+
+def _estimated(spent: exam.Estimate) -> str:
+    cost = "no price is known for a model" if spent.usd is None else f"about ${spent.usd:.2f}"
+    return f"at most {spent.calls:,} calls to the judge, {'no cost' if spent.usd == 0 else cost}"

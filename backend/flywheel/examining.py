@@ -1,37 +1,110 @@
-"""A candidate and exam questions in, a stored verdict with its certificate out.
+"""A candidate and exam questions in, a verdict with its certificate out.
 
 It alone joins the exam (who answers, who scores) with the rule that decides.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from backend import answers, exam, figures, promotion
-from backend.errors import DataError
-from backend.models import price
-from backend.records import (
-    Candidate,
-    Cycle,
-    ExamQuestion,
-    Passage,
-    Role,
-    Sitting,
-    Usage,
-    Verdict,
+from backend.errors import ConfigurationError, DataError, ModelGone
+from backend.flywheel.recording import Record
+from backend.flywheel.sittings import (
+    paying,
+    sat_of,
+    scorecards,
+    sits_as,
+    sitting_of,
+    unanswerable,
 )
+from backend.models import price
+from backend.records import Candidate, Cycle, ExamQuestion, Passage, Role, Verdict
 from backend.store import cycles, turns
 from backend.store.database import transaction
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlmodel import Session
 
     from backend.models import Models
     from backend.settings import Settings
 
 CANDIDATE, ACTIVE, UNTUNED, TEACHER = "candidate", "active", "untuned", "teacher"
 UNANSWERABLE = "the teacher finds no answer to it in its evidence"
+
+
+def policy_of(settings: "Settings") -> promotion.Policy:
+    """The verdict's numbers, from the settings."""
+    return promotion.policy_for(
+        alpha=settings.alpha,
+        min_gain=settings.min_gain,
+        cheaper_share=settings.cheaper_share,
+        cheaper_floor=settings.cheaper_floor,
+        min_questions=settings.min_questions,
+        max_questions=settings.max_questions,
+        look_every=settings.look_every,
+    )
+
+
+def active_arm(session: "Session", teacher: str) -> exam.Arm:
+    """The model that answers readers now: the teacher's, before the first activation."""
+    active = turns.active_candidate(session)
+    if active is None:
+        return exam.Arm(ACTIVE, Role.TEACHER, teacher)
+    return exam.Arm(ACTIVE, Role(active.role), active.model)
+
+
+def first_look(policy: promotion.Policy) -> int:
+    """Questions at the first look that may decide."""
+    due = -(-policy.min_questions // policy.look_every) * policy.look_every
+    return min(due, policy.max_questions)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What is written down before the first question, and holds until the verdict.
+
+    A swap, a question put aside by hand, another judge or another level of confidence in
+    mid-exam would each let somebody choose the verdict after having seen scores.
+    """
+
+    seed: int
+    order: tuple[int, ...]
+    arms: tuple[exam.Arm, ...]
+    judge: str
+    embed: str
+    repeats: int
+    policy: promotion.Policy
+
+    def told(self) -> dict[str, Any]:
+        """As the cycle's row keeps it."""
+        arms = [[arm.name, arm.role.value, arm.model] for arm in self.arms]
+        policy = asdict(self.policy) | {"metrics": list(self.policy.metrics)}
+        return {
+            "seed": self.seed,
+            "order": list(self.order),
+            "arms": arms,
+            "judge": self.judge,
+            "embed": self.embed,
+            "repeats": self.repeats,
+            "policy": policy,
+        }
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> "Fixed":
+        """The way back."""
+        policy = told["policy"] | {"metrics": tuple(told["policy"]["metrics"])}
+        return cls(
+            told["seed"],
+            tuple(told["order"]),
+            tuple(exam.Arm(name, Role(role), model) for name, role, model in told["arms"]),
+            told["judge"],
+            told["embed"],
+            told["repeats"],
+            promotion.Policy(**policy),
+        )
 
 
 @dataclass(frozen=True)
@@ -41,154 +114,151 @@ class Examination:
     settings: "Settings"
     engine: "Engine"
     models: "Models"
-    cycle: Cycle
-    note: Callable[..., None]
+    record: Record
 
     # -- before
 
-    def policy(self) -> promotion.Policy:
-        """The verdict's numbers, from the settings."""
-        told = self.settings
-        return promotion.policy_for(
-            alpha=told.alpha,
-            min_gain=told.min_gain,
-            cheaper_share=told.cheaper_share,
-            cheaper_floor=told.cheaper_floor,
-            min_questions=told.min_questions,
-            max_questions=told.max_questions,
-            look_every=told.look_every,
+    def estimate(self) -> exam.Estimate:
+        """What the exam may take at most, before anything is spent.
+
+        Raises DataError where there is nothing to ask: training would be for nothing.
+        """
+        base = self._model(Role.STUDENT)
+        tuned = exam.Arm(CANDIDATE, Role.STUDENT, f"ft:{base}:{self.settings.suffix}")
+        return exam.estimate(
+            self._active_questions()[: self.settings.max_questions],
+            exam.Terms(paying([tuned, *self._rivals()]), repeats=self.settings.exam_repeats),
+            judge=self._model(Role.JUDGE),
+            price=lambda model: (
+                price(model, self.settings.prices)
+                or (price(base, self.settings.prices) if model == tuned.model else None)
+            ),
         )
 
-    def draw(self) -> dict[str, Any]:
-        """The questions in the order in which they will be asked, and the seed of it."""
+    def draw(self, cycle: Cycle, taught: Callable[[str], bool]) -> dict[str, Any]:
+        """All that is fixed before the first question; what was trained on is not asked."""
+        usable = [one for one in self._active_questions() if not taught(one.question)]
+        if not usable:
+            raise DataError(
+                "Every exam question asks nearly what a line of the training file asks, so the "
+                f"candidate cannot be examined. {self._write_some()}"
+            )
+        with transaction(self.engine) as session:
+            candidate = session.get_one(Candidate, cycle.candidate)
+        seed = cycle.id or 0
+        return Fixed(
+            seed=seed,
+            order=tuple(one.id or 0 for one in exam.draw(usable, seed)),
+            arms=(exam.Arm(CANDIDATE, Role.STUDENT, candidate.model), *self._rivals()),
+            judge=self._model(Role.JUDGE),
+            embed=self._model(Role.EMBED),
+            repeats=self.settings.exam_repeats,
+            policy=policy_of(self.settings),
+        ).told()
+
+    def _active_questions(self) -> list[ExamQuestion]:
         with transaction(self.engine) as session:
             usable = cycles.exam_questions(session, state="active")
         if not usable:
             raise DataError(
-                "There are no exam questions, so the candidate cannot be examined. Write some: "
-                f"tenk questions generate --n {self.settings.min_questions}"
+                f"There are no exam questions, so no candidate can be examined. "
+                f"{self._write_some()}"
             )
-        seed = self.cycle.id or 0
-        return {"seed": seed, "order": [one.id for one in exam.draw(usable, seed)]}
+        return usable
 
-    def estimate(self) -> exam.Estimate:
-        """What the exam may cost at most, before the first call."""
-        with transaction(self.engine) as session:
-            usable = cycles.exam_questions(session, state="active")
-        return exam.estimate(
-            usable[: self.settings.max_questions],
-            self._terms(self._paying([*self._rivals(), self._arm(CANDIDATE, self._base())])),
-            judge=self.models.endpoint(Role.JUDGE).model,
-            embedder=self.models.endpoint(Role.EMBED).model,
-            price=lambda model: price(model, self.settings.prices),
-        )
+    def _write_some(self) -> str:
+        return f"Write some: tenk questions generate --n {self.settings.min_questions}"
 
-    # -- the arms
-
-    def _base(self) -> str:
-        return self.models.endpoint(Role.STUDENT).model
-
-    def _arm(self, name: str, model: str, role: Role = Role.STUDENT) -> exam.Arm:
-        return exam.Arm(name, role, model)
+    def _model(self, role: Role) -> str:
+        return self.models.endpoint(role).model
 
     def _rivals(self) -> list[exam.Arm]:
         """Everybody but the candidate."""
-        teacher = self._arm(TEACHER, self.models.endpoint(Role.TEACHER).model, Role.TEACHER)
+        untuned = exam.Arm(UNTUNED, Role.STUDENT, self._model(Role.STUDENT))
+        teacher = exam.Arm(TEACHER, Role.TEACHER, self._model(Role.TEACHER))
         with transaction(self.engine) as session:
-            active = turns.active_candidate(session)
-        serving = (
-            self._arm(ACTIVE, active.model, Role(active.role))
-            if active
-            else self._arm(ACTIVE, teacher.model, Role.TEACHER)
-        )
-        return [serving, self._arm(UNTUNED, self._base()), teacher]
-
-    def arms(self) -> list[exam.Arm]:
-        """All four, fixed for the whole exam by what the cycle's row says."""
-        told = self.cycle.exam.get("arms")
-        if told:
-            return [exam.Arm(name, Role(role), model) for name, role, model in told]
-        with transaction(self.engine) as session:
-            candidate = session.get_one(Candidate, self.cycle.candidate)
-        return [self._arm(CANDIDATE, candidate.model), *self._rivals()]
-
-    @staticmethod
-    def _paying(arms: Sequence[exam.Arm]) -> list[exam.Arm]:
-        """One arm for each model: who is both active and teacher answers once."""
-        first: dict[tuple[str, Role], exam.Arm] = {}
-        for arm in arms:
-            first.setdefault((arm.model, arm.role), arm)
-        return list(first.values())
-
-    def _terms(self, arms: Sequence[exam.Arm]) -> exam.Terms:
-        return exam.Terms(
-            arms=arms,
-            repeats=self.settings.exam_repeats,
-            at_once=self.settings.judge_at_once,
-            answers_at_once=self.settings.answers_at_once,
-            seed=int(self.cycle.exam.get("seed", 0)),
-        )
+            return [active_arm(session, teacher.model), untuned, teacher]
 
     # -- the exam
 
-    async def hold(self, dataset: str) -> int:
-        """Ask batch by batch until the verdict is decided; its row's id."""
-        policy, arms = self.policy(), self._fixed_arms()
-        order = self._questions()
-        aim = max(policy.min_questions, policy.look_every)
+    async def hold(self, cycle: Cycle, *, dataset: str) -> Verdict:
+        """Ask batch by batch until the verdict is decided; its row, not yet stored.
+
+        What the teacher itself cannot answer gives its place to the next question before anybody
+        looks at the scores: the teacher alone decides, so no candidate can choose its questions.
+        """
+        fixed = Fixed.of(cycle.exam)
+        self._require_same_judge(fixed)
+        drawn, teacher = self._drawn(fixed), sits_as(TEACHER, fixed.arms)
+        aim = first_look(fixed.policy)
         while True:
-            asked = self._usable(order)[:aim]
-            sats = await self._sit(asked, arms)
-            still = self._quarantine(asked, sats)
-            usable = [one for one in asked if one.id in still]
-            cards = scorecards(usable, sats, arms, repeats=self.settings.exam_repeats)
-            if len(usable) < len(asked) and len(self._usable(order)) > len(usable):
-                continue  # others take the places of those put aside, before anybody looks
-            told = promotion.after_look(cards, policy)
-            if isinstance(told, promotion.Verdict) or len(usable) < aim:
-                return self._conclude(cards, policy, arms, dataset=dataset, asked=usable)
+            aside = unanswerable(self._sat(), teacher, repeats=fixed.repeats)
+            self._put_aside(aside)
+            asked = [one for one in drawn if one.id not in aside][:aim]
+            sats = await self._sit(asked, fixed)
+            if unanswerable(sats, teacher, repeats=fixed.repeats):
+                continue
+            cards = scorecards(asked, sats, fixed.arms, repeats=fixed.repeats)
+            told = promotion.after_look(cards, fixed.policy) if asked else None
+            if not isinstance(told, promotion.Continue) or len(asked) + len(aside) >= len(drawn):
+                return self._verdict(cards, fixed, asked, aside=aside, dataset=dataset)
             self._tell(told)
             aim = told.next_look
 
-    def _fixed_arms(self) -> list[exam.Arm]:
-        """Written down before the first question: a swap meanwhile changes no comparison."""
-        arms = self.arms()
-        self.cycle.exam = {
-            **self.cycle.exam,
-            "arms": [[arm.name, arm.role.value, arm.model] for arm in arms],
-        }
-        with transaction(self.engine) as session:
-            cycles.cycle(session, self.cycle.id or 0).exam = self.cycle.exam
-        return arms
+    def _require_same_judge(self, fixed: Fixed) -> None:
+        """Scores of two judges are never compared."""
+        for role, began in ((Role.JUDGE, fixed.judge), (Role.EMBED, fixed.embed)):
+            if (now := self._model(role)) != began:
+                raise ConfigurationError(
+                    f"The exam of cycle {self.record.key} began with {began} as {role}, and now it "
+                    f"is {now}: their scores cannot be compared. Set TENK_{role.upper()}_MODEL="
+                    f"{began} until the verdict, or end the cycle: "
+                    f"tenk cycle {self.record.key} --cancel"
+                )
 
-    def _questions(self) -> list[int]:
-        return [int(key) for key in self.cycle.exam["order"]]
-
-    def _usable(self, order: Sequence[int]) -> list[ExamQuestion]:
+    def _drawn(self, fixed: Fixed) -> list[ExamQuestion]:
         with transaction(self.engine) as session:
-            rows = {one.id: one for one in cycles.exam_questions(session, state="active")}
-        return [rows[key] for key in order if key in rows]
+            rows = {one.id: one for one in cycles.exam_questions(session)}
+        return [rows[key] for key in fixed.order if key in rows]
 
-    async def _sit(self, asked: Sequence[ExamQuestion], arms: Sequence[exam.Arm]) -> list[exam.Sat]:
+    def _sat(self) -> list[exam.Sat]:
+        """What was paid for before."""
         with transaction(self.engine) as session:
-            told = cycles.sittings(session, self.cycle.id or 0)
-        done = [sat_of(row, scores) for row, scores in told]
+            told = cycles.sittings(session, self.record.key)
+        return [sat_of(row, scores) for row, scores in told]
+
+    async def _sit(self, asked: Sequence[ExamQuestion], fixed: Fixed) -> list[exam.Sat]:
         wanted = {one.id for one in asked}
         return await exam.sit(
             asked,
-            self._terms(self._paying(arms)),
+            exam.Terms(
+                paying(fixed.arms),
+                repeats=fixed.repeats,
+                at_once=self.settings.judge_at_once,
+                answers_at_once=self.settings.answers_at_once,
+                seed=fixed.seed,
+            ),
             answer=self._answer,
             judge=await exam.judge_of(self.models, self.settings.timeout),
-            done=[sat for sat in done if sat.question in wanted],
+            done=[sat for sat in self._sat() if sat.question in wanted],
             on_sat=self._store,
         )
 
     async def _answer(self, arm: exam.Arm, question: ExamQuestion) -> exam.Answered:
-        """As a reader would get it: the same prompt, the same finish, over the frozen evidence."""
+        """As a reader would get it: the same prompt, the same finish, over the frozen evidence.
+
+        Raises DataError where the arm's model is gone: the comparison cannot be finished.
+        """
         passages = [Passage.model_validate(one) for one in question.evidence]
         messages = answers.messages_for(question.question, passages)
         started = monotonic()
-        reply, usage = await self.models.complete(arm.role, messages, model=arm.model)
+        try:
+            reply, usage = await self.models.complete(arm.role, messages, model=arm.model)
+        except ModelGone as error:
+            raise DataError(
+                f"The exam cannot be finished, for its {arm.name} model is gone. {error} Then "
+                "start another cycle: tenk retrain"
+            ) from error
         seconds = monotonic() - started
         finished = answers.finish(reply, passages, question=question.question)
         checked = figures.check_figures(
@@ -204,64 +274,55 @@ class Examination:
         )
 
     def _store(self, sat: exam.Sat) -> None:
-        with transaction(self.engine) as session:
-            cycles.put_sitting(
-                session, sitting_of(self.cycle.id or 0, sat), dict(sat.scores), dict(sat.reasons)
-            )
+        row = sitting_of(self.record.key, sat)
+        with self.record.writing() as (session, _):
+            cycles.put_sitting(session, row, dict(sat.scores), dict(sat.reasons))
 
-    def _quarantine(self, asked: Sequence[ExamQuestion], sats: Sequence[exam.Sat]) -> set[int]:
-        """Put aside what the teacher itself cannot answer; the ids of the rest.
-
-        The teacher alone decides, so that no candidate can choose its questions.
-        """
-        teacher = next(arm for arm in self.arms() if arm.name == TEACHER)
-        judge = next(a for a in self._paying(self.arms()) if a.model == teacher.model)
-        refused = {
-            sat.question
-            for sat in sats
-            if sat.arm == judge.name and sat.answered is not None and sat.answered.refused
-        }
-        with transaction(self.engine) as session:
-            for question in asked:
-                if question.id in refused:
-                    cycles.quarantine(session, question.id or 0, UNANSWERABLE)
-        return {one.id for one in asked if one.id is not None} - refused
+    def _put_aside(self, questions: set[int]) -> None:
+        with self.record.writing() as (session, _):
+            for row in cycles.exam_questions(session, state="active"):
+                if row.id in questions:
+                    cycles.quarantine(session, row.id, UNANSWERABLE)
 
     def _tell(self, look: promotion.Continue) -> None:
-        self.note(
-            self.cycle.id,
+        self.record.note_once(
             "look",
-            f"{look.questions} questions: gain {look.gain:+.3f} [{look.low:+.3f}, "
-            f"{look.high:+.3f}]; next look at {look.next_look}",
+            f"{look.questions} questions: gain {look.gain:+.3f}, surely between {look.low:+.3f} "
+            f"and {look.high:+.3f}; on to {look.next_look}",
             {"gain": look.gain, "low": look.low, "high": look.high, "questions": look.questions},
         )
 
     # -- after
 
-    def _conclude(
+    def _verdict(
         self,
         cards: promotion.Scorecards,
-        policy: promotion.Policy,
-        arms: Sequence[exam.Arm],
-        *,
-        dataset: str,
+        fixed: Fixed,
         asked: Sequence[ExamQuestion],
-    ) -> int:
-        verdict = promotion.conclude(cards, policy)
+        *,
+        aside: set[int],
+        dataset: str,
+    ) -> Verdict:
+        if not asked:
+            raise DataError(
+                f"The teacher can answer none of the {len(aside)} exam questions from their "
+                f"evidence, so there is nothing to compare. {self._write_some()}"
+            )
+        verdict = promotion.conclude(cards, fixed.policy)
+        models = {arm.name: arm.model for arm in fixed.arms}
         certificate = promotion.certificate(
             cards,
-            policy,
-            models={
-                **{arm.name: arm.model for arm in arms},
-                "judge": self.models.endpoint(Role.JUDGE).model,
-                "embed": self.models.endpoint(Role.EMBED).model,
-            },
-            seeds={"exam": int(self.cycle.exam["seed"]), "training": self.cycle.id or 0},
+            fixed.policy,
+            models=models | {"judge": fixed.judge, "embed": fixed.embed},
+            seeds={"exam": fixed.seed, "training": self.record.key},
             dataset=dataset,
-            more={"questions": {str(one.id): one.question for one in asked}},
+            more={
+                "questions": {str(one.id): one.question for one in asked},
+                "put_aside": {str(key): UNANSWERABLE for key in sorted(aside)},
+            },
         )
-        row = Verdict(
-            cycle=self.cycle.id or 0,
+        return Verdict(
+            cycle=self.record.key,
             decision=verdict.decision,
             gain=verdict.gain,
             low=verdict.low,
@@ -271,97 +332,3 @@ class Examination:
             reasons=verdict.reasons,
             certificate=certificate,
         )
-        with transaction(self.engine) as session:
-            session.add(row)
-            session.flush()
-            return row.id or 0
-
-
-# -- one noun into another: pure
-
-
-def scorecards(
-    asked: Sequence[ExamQuestion],
-    sats: Sequence[exam.Sat],
-    arms: Sequence[exam.Arm],
-    *,
-    repeats: int,
-) -> promotion.Scorecards:
-    """What the verdict takes. An arm whose model sat under another name gets that one's cards."""
-    sat_as: dict[tuple[str, Role], str] = {}
-    for arm in arms:
-        sat_as.setdefault((arm.model, arm.role), arm.name)
-    wanted = {one.id for one in asked}
-    cards = [
-        card_of(sat, arm.name)
-        for arm in arms
-        for sat in sats
-        if sat.arm == sat_as[arm.model, arm.role] and sat.question in wanted and sat.answered
-    ]
-    told = [promotion.Asked(one.id or 0, one.group) for one in asked]
-    return promotion.Scorecards(told, cards, repeats)
-
-
-def card_of(sat: exam.Sat, arm: str) -> promotion.Card:
-    """One sitting as the verdict sees it."""
-    said = sat.answered
-    assert said is not None, "an arm that did not answer has no card"
-    return promotion.Card(
-        arm=arm,  # type: ignore[arg-type]  # one of the four names above
-        question=sat.question,
-        repeat=sat.repeat,
-        scores=dict(sat.scores),
-        refused=said.refused,
-        figure_errors=said.figure_errors,
-        seconds=said.seconds,
-        cost=said.cost,
-    )
-
-
-def sitting_of(cycle: int, sat: exam.Sat) -> Sitting:
-    """A sitting as the database keeps it."""
-    said = sat.answered
-    return Sitting(
-        cycle=cycle,
-        arm=sat.arm,
-        question=sat.question,
-        repeat=sat.repeat,
-        model=sat.model,
-        answer=said.text if said else None,
-        refused=said.refused if said else False,
-        figure_errors=said.figure_errors if said else 0,
-        seconds=said.seconds if said else 0.0,
-        prompt_tokens=said.usage.prompt_tokens if said else 0,
-        completion_tokens=said.usage.completion_tokens if said else 0,
-        cost_usd=said.cost if said else None,
-        judge_prompt_tokens=sat.judging.prompt_tokens,
-        judge_completion_tokens=sat.judging.completion_tokens,
-        error=sat.error,
-    )
-
-
-def sat_of(row: Sitting, scores: Sequence[Any]) -> exam.Sat:
-    """The way back: what was paid for before."""
-    said = None
-    if row.answer is not None:
-        said = exam.Answered(
-            text=row.answer,
-            refused=row.refused,
-            figure_errors=row.figure_errors,
-            seconds=row.seconds,
-            usage=Usage(prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens),
-            cost=row.cost_usd,
-        )
-    return exam.Sat(
-        arm=row.arm,
-        question=row.question,
-        repeat=row.repeat,
-        model=row.model,
-        answered=said,
-        error=row.error,
-        scores={score.metric: score.value for score in scores},
-        reasons={score.metric: score.reason for score in scores if score.reason},
-        judging=Usage(
-            prompt_tokens=row.judge_prompt_tokens, completion_tokens=row.judge_completion_tokens
-        ),
-    )

@@ -19,6 +19,18 @@ class Step(StrEnum):
     NOTHING = "nothing"
 
 
+COLUMNS = {
+    Step.CURATE: "dataset",
+    Step.ESTIMATE: "estimate_usd",
+    Step.UPLOAD: "files",
+    Step.SUBMIT: "job",
+    Step.TRAIN: "candidate",
+    Step.DRAW: "exam",
+    Step.EXAMINE: "verdict",
+    Step.FINISH: "ended",
+}
+"""What a step fills in the cycle's row."""
+
 LABELS = {
     Step.CURATE: "Curating the log into a frozen dataset",
     Step.ESTIMATE: "Counting what it will cost",
@@ -35,13 +47,5 @@ def next_step(cycle: Cycle) -> Step:
     """The one thing to do next."""
     if cycle.ended is not None:
         return Step.NOTHING
-    filled = {
-        Step.CURATE: cycle.dataset is not None,
-        Step.ESTIMATE: cycle.estimate_usd is not None,
-        Step.UPLOAD: bool(cycle.files),
-        Step.SUBMIT: cycle.job is not None,
-        Step.TRAIN: cycle.candidate is not None,
-        Step.DRAW: bool(cycle.exam),
-        Step.EXAMINE: cycle.verdict is not None,
-    }
-    return next((step for step, done in filled.items() if not done), Step.FINISH)
+    empty = (step for step, column in COLUMNS.items() if getattr(cycle, column) in (None, {}))
+    return next(empty, Step.NOTHING)

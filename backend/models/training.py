@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from backend.errors import JobGone
+from backend.errors import ConfigurationError, DataError, JobGone, ModelGone, TenkError
 from backend.models.clients import Models
 from backend.models.failures import foreign_errors, refusal_of
 from backend.records import Role
@@ -60,7 +60,7 @@ class Trainer:
     async def upload(self, path: Path) -> str:
         """Send a training file; the server's id of it."""
         client = await self.models.client(Role.STUDENT)
-        with self._worded(), path.open("rb") as content:
+        with self._worded(refused="the file"), path.open("rb") as content:
             sent = await client.files.create(file=(path.name, content), purpose="fine-tune")
         return sent.id
 
@@ -96,20 +96,25 @@ class Trainer:
         Never tried again by itself: who cannot tell whether it was taken looks for the tag.
         """
         client = (await self.models.client(Role.STUDENT)).with_options(max_retries=0)
+        chosen: dict[str, Any] = {"n_epochs": epochs or "auto"}
         request: dict[str, Any] = {
             "model": base_model,
             "training_file": files[0],
             "suffix": suffix,
             "seed": seed,
             "metadata": {TAG: tag},
-            "method": {
-                "type": "supervised",
-                "supervised": {"hyperparameters": {"n_epochs": epochs or "auto"}},
-            },
+            "method": {"type": "supervised", "supervised": {"hyperparameters": chosen}},
         }
         if files[1]:
             request["validation_file"] = files[1]
-        with self._worded():
+        with self._worded(refused="the job"):
+            try:
+                return _job(await client.fine_tuning.jobs.create(**request))
+            except foreign_errors() as error:
+                if not _unknown(error, "method"):
+                    raise
+            del request["method"]
+            request["hyperparameters"] = chosen  # the older way, which is all that some know
             return _job(await client.fine_tuning.jobs.create(**request))
 
     async def job(self, key: str) -> Job:
@@ -144,18 +149,42 @@ class Trainer:
             return _job(await client.fine_tuning.jobs.cancel(key))
 
     @contextmanager
-    def _worded(self, job: str | None = None) -> Generator[None]:
+    def _worded(self, job: str | None = None, *, refused: str = "") -> Generator[None]:
+        """What the SDK raises, in our words and types; `refused`: what a server may not take."""
         try:
             yield
         except foreign_errors() as error:
-            said = refusal_of(error)
-            if job is not None and said is not None and said.status == 404:
-                where = self.models.endpoint(Role.STUDENT).base_url
-                raise JobGone(
-                    f"The fine-tuning job {job} is gone from {where}, which says: {said.message}. "
-                    "Start another cycle: tenk retrain"
-                ) from error
-            raise self.models.explained(error, Role.STUDENT) from error
+            raise self._explained(error, job, refused) from error
+
+    def _explained(self, error: Exception, job: str | None, refused: str) -> TenkError:
+        told = self.models.explained(error, Role.STUDENT)
+        said = refusal_of(error)
+        if said is None:
+            return told
+        endpoint = self.models.endpoint(Role.STUDENT)
+        message = " ".join(said.message.split()).rstrip(".")
+        if job is not None and said.status == 404:
+            return JobGone(
+                f"The fine-tuning job {job} is gone from {endpoint.base_url}, which says: "
+                f"{message}. Start another cycle: tenk retrain"
+            )
+        if refused and said.status in (400, 413, 422):
+            return DataError(
+                f"{endpoint.base_url} does not take {refused}: {message}. Nothing was trained; "
+                "start another cycle when that is mended: tenk retrain"
+            )
+        if said.status in (404, 405, 501) and not isinstance(told, ModelGone):
+            return ConfigurationError(
+                f"{endpoint.base_url} has no fine-tuning ({said.status}: {message}); set "
+                f"{endpoint.variable('base_url')} to a server that has, or to local for tenk's own."
+            )
+        return told
+
+
+def _unknown(error: Exception, part: str) -> bool:
+    """Whether a server refuses because it does not know this part of the request."""
+    said = refusal_of(error)
+    return said is not None and said.status in (400, 422) and said.mentions(part)
 
 
 def _job(told: "FineTuningJob") -> Job:

@@ -1,8 +1,11 @@
 """Cycles: their rows, what happened in them, and the models that came out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select, update
 
 from backend.errors import NotFound
 from backend.records import (
@@ -42,20 +45,31 @@ def running_cycle(session: Session, slot: Slot = Slot.ANSWER) -> Cycle | None:
 def open_cycle(session: Session, *, by: str, tag: str, slot: Slot = Slot.ANSWER) -> Cycle:
     """The running cycle, or a new one: asking twice is one cycle."""
     row = running_cycle(session, slot)
-    if row is None:
-        row = Cycle(slot=slot.value, by=by, tag=tag)
-        session.add(row)
-        session.flush()
+    if row is not None:
+        return row
+    row = Cycle(slot=slot.value, by=by, tag=tag)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # somebody asked in the same moment, and the database knows of one only
+        found = running_cycle(session, slot)
+        assert found is not None, "a cycle is in the way of another only while it runs"
+        return found
     return row
 
 
-def end_cycle(session: Session, key: int, reason: str, *, failed: bool) -> Cycle:
-    """End a cycle, in words. One that has ended keeps its first reason."""
-    row = cycle(session, key)
-    if row.ended is None:
-        row.ended, row.failed, row.ended_at = reason, failed, now()
-        session.add(row)
-    return row
+def end_cycle(session: Session, key: int, reason: str, *, failed: bool) -> bool:
+    """End a cycle, in words; false where it had ended: it keeps its first reason.
+
+    One statement, so that of two who end it in one moment one is told so.
+    """
+    cycle(session, key)
+    ending = (
+        update(Cycle)
+        .where(col(Cycle.id) == key, col(Cycle.ended).is_(None))
+        .values(ended=reason, failed=failed, ended_at=now())
+    )
+    return session.exec(ending).rowcount == 1
 
 
 def add_event(
@@ -128,6 +142,64 @@ def put_sitting(
         session.add(score)
     session.flush()
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class ExamSpend:
+    """What the exam of a cycle took so far."""
+
+    cycle: int
+    questions: int
+    judge: str
+    """The judge's model; empty where the cycle was not drawn."""
+    answers_usd: float
+    unpriced: int
+    """Answers without a known price."""
+    judge_prompt_tokens: int
+    judge_completion_tokens: int
+
+
+def exam_spend(session: Session, key: int | None = None) -> list[ExamSpend]:
+    """What the exams took, oldest first: of every cycle that held one, or of cycle `key` alone."""
+    answered = select(
+        Sitting.cycle,
+        func.count(func.distinct(col(Sitting.question))),
+        func.coalesce(func.sum(col(Sitting.cost_usd)), 0.0),
+        func.count(col(Sitting.answer)) - func.count(col(Sitting.cost_usd)),
+    )
+    judged = select(
+        Sitting.cycle,
+        func.sum(col(Sitting.judge_prompt_tokens)),
+        func.sum(col(Sitting.judge_completion_tokens)),
+    )
+    tokens = {held: told for held, *told in session.exec(judged.group_by(col(Sitting.cycle)))}
+    rows = session.exec(answered.group_by(col(Sitting.cycle)).order_by(col(Sitting.cycle)))
+    return [
+        ExamSpend(
+            held,
+            asked,
+            str(cycle(session, held).exam.get("judge", "")),
+            usd or 0.0,
+            unpriced,
+            *tokens[held],
+        )
+        for held, asked, usd, unpriced in rows
+        if key in (None, held)
+    ]
+
+
+def training_usd(session: Session) -> dict[int, float | None]:
+    """What the job of each cycle that ordered one cost: as its server counted, else as estimated.
+
+    None where no price is known.
+    """
+    ordered = session.exec(select(Cycle.id).where(col(Cycle.job).is_not(None)))
+    known: dict[int, float | None] = {key: None for key in ordered if key is not None}
+    told = select(CycleEvent).where(col(CycleEvent.kind).in_(("estimate", "trained")))
+    for event in session.exec(told.order_by(col(CycleEvent.id))):
+        if event.cycle in known and "training_usd" in event.numbers:
+            known[event.cycle] = event.numbers["training_usd"]
+    return known
 
 
 def quarantine(session: Session, key: int, reason: str) -> None:
