@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
 
 import typer
 
@@ -35,12 +34,12 @@ def retrain(
 
     A cycle that was interrupted goes on where it was; asking twice is one cycle.
     """
-    from backend.store.cycles import open_cycle
+    from backend.steering import ask_for_cycle
     from backend.store.database import transaction
 
     with opened() as house:
         with transaction(house.engine) as session:
-            key = open_cycle(session, by="tenk retrain", tag=f"tenk-{uuid4().hex}").id or 0
+            key = ask_for_cycle(session, by="tenk retrain").id or 0
         if wait:
             asyncio.run(_go_on(house, key, quiet=json))
         row = cycle_row(house, key)
@@ -101,32 +100,15 @@ def event_line(event: "CycleEvent") -> str:
 
 def cycle_row(house: House, key: int) -> dict[str, Any]:
     """A cycle as `tenk retrain --json` prints it."""
-    from backend.records import Candidate, Role
+    from backend.records import Role
+    from backend.standing import cycle_row as told
     from backend.store.cycles import cycle as one_cycle
-    from backend.store.cycles import verdict as one_verdict
     from backend.store.database import transaction
-    from backend.store.turns import active_candidate
 
+    teacher = house.settings.endpoint(Role.TEACHER).model
     with transaction(house.engine) as session:
         row = one_cycle(session, key)
-        told = one_verdict(session, row.verdict) if row.verdict else None
-        candidate = session.get(Candidate, row.candidate) if row.candidate else None
-        active = active_candidate(session)
-    teacher = house.settings.endpoint(Role.TEACHER).model
-    verdict = None
-    if told:
-        named = ("decision", "gain", "low", "high", "questions", "reasons", "need_more")
-        verdict = {name: getattr(told, name) for name in named}
-    return {
-        "cycle": row.id,
-        "state": state_of(row),
-        "dataset": row.dataset,
-        "job": row.job,
-        "candidate": candidate.model if candidate else None,
-        "verdict": verdict,
-        "active": active.model if active else teacher,
-        "ended": row.ended,
-    }
+        return told(session, row, state=state_of(row), teacher=teacher)
 
 
 def state_of(row: "Cycle") -> str:
@@ -139,32 +121,16 @@ def state_of(row: "Cycle") -> str:
 
 
 def _show_end(row: dict[str, Any]) -> None:
+    from backend.standing import verdict_words, what_next
+
     verdict = row["verdict"]
     if verdict is None:
         typer.echo(f"Cycle {row['cycle']} ended without a verdict: {row['ended']}")
         return
-    decision = verdict["decision"].replace("_as_", " as ").replace("_cheaper", " as cheaper")
-    typer.echo(
-        f"{decision}: gain {verdict['gain']:+.3f} [{verdict['low']:+.3f}, {verdict['high']:+.3f}] "
-        f"in ragas_score on {verdict['questions']} questions."
-    )
+    typer.echo(verdict_words(verdict))
     for reason in verdict["reasons"]:
         typer.echo(f"  {reason}")
     typer.echo(what_next(row))
-
-
-def what_next(row: dict[str, Any]) -> str:
-    """What a person can do after a verdict."""
-    verdict, key = row["verdict"], row["cycle"]
-    if verdict["decision"].startswith("promote"):
-        return f"{row['active']} answers from the next question on. Undo it: tenk rollback"
-    more = verdict["need_more"]
-    if verdict["decision"] == "hold" and more:
-        return (
-            f"{row['active']} stays. {more} more exam questions would decide: "
-            f"tenk questions generate --n {more}, then tenk retrain"
-        )
-    return f"{row['active']} stays. See every question: tenk cycle {key}"
 
 
 def cycles(json: Json = False) -> None:

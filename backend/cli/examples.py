@@ -31,18 +31,11 @@ def list_or_continue(context: typer.Context, json: Json = False) -> None:
 
 def curated(house: House) -> "list[Curated]":
     """Every example with its state, decided again from the log as the next cycle will."""
-    from backend.datasets import Rules, curate, exam_side, without_exam_questions
-    from backend.store.cycles import exam_questions
+    from backend.standing import curated as decided
     from backend.store.database import transaction
-    from backend.store.secrets import exam_key
-    from backend.store.turns import examples
 
-    settings = house.settings
     with transaction(house.engine) as session:
-        rows = examples(session)
-        exam = [one.question for one in exam_questions(session)]
-        side = exam_side(exam_key(session), share=settings.exam_share)
-    return without_exam_questions(curate(rows, Rules(settings.student_context, side)), exam)
+        return decided(session, house.settings)
 
 
 def one_of_turn(house: House, turn: int) -> "Curated | None":

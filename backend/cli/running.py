@@ -53,57 +53,43 @@ def ingest_sample_if_empty(house: House) -> None:
 
 
 def status(json: Json = False) -> None:
-    """Say how things stand: filings, examples, the active model, spend, warnings."""
-    with opened() as house:
-        row = standing(house)
+    """Say how things stand: models, cycles, examples, exam, spend, warnings."""
+    from backend.standing import standing
+    from backend.store.database import transaction
+
+    with opened() as house, transaction(house.engine) as session:
+        row = standing(session, house.settings)
     if json:
         as_json(row)
         return
-    examples, active = row["examples"], row["active"]
-    typer.echo(f"active model   {active['model']} ({active['role']})")
-    typer.echo(f"filings        {row['filings']}")
-    typer.echo(f"turns          {row['turns']} ({row['unfinished']} stopped or failed)")
-    typer.echo(f"examples       {examples['kept']} kept, {examples['dropped']} dropped")
-    for rule, count in examples["dropped_by_rule"].items():
-        typer.echo(f"               {count} x {rule}")
-    typer.echo(f"spend          ${row['spend_usd']:.4f}")
-    for warning in row["warnings"]:
-        typer.echo(f"warning        {warning}")
+    for name, told in status_lines(row):
+        typer.echo(f"{name:<15}{told}".rstrip())
 
 
-def standing(house: House) -> dict[str, Any]:
-    """What `tenk status` tells; shapes as --json prints them."""
-    from collections import Counter
+def status_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """A status for a person: what each line is about, and what it tells."""
+    from backend.standing import verdict_words
 
-    from backend.cli.examples import curated
-    from backend.records import Role
-    from backend.store.database import transaction
-    from backend.store.filings import filings
-    from backend.store.notices import log_totals, notices
-    from backend.store.turns import active_candidate
-
-    every = curated(house)
-    with transaction(house.engine) as session:
-        active = active_candidate(session)
-        totals = log_totals(session)
-        known = len(filings(session))
-        warnings = [one.text for one in notices(session)]
-    dropped = Counter(str(one.rule) for one in every if one.state == "dropped")
-    teacher = house.settings.endpoint(Role.TEACHER).model
-    return {
-        "active": {
-            "model": active.model if active else teacher,
-            "role": active.role if active else Role.TEACHER.value,
-        },
-        "filings": known,
-        **totals,
-        "examples": {
-            "kept": len(every) - dropped.total(),
-            "dropped": dropped.total(),
-            "dropped_by_rule": dict(dropped.most_common()),
-        },
-        "warnings": warnings,
-    }
+    active, since, examples = row["active"], row["activation"], row["examples"]
+    cycle, verdict, exam = row["cycle"], row["verdict"], row["exam"]
+    lines = [("active model", f"{active['model']} ({active['role']})")]
+    if since:
+        lines.append(("", f"since {since['at']:%Y-%m-%d %H:%M} UTC, by {since['by']}"))
+    if verdict:
+        lines.append(("last verdict", f"cycle {verdict['cycle']}: {verdict_words(verdict)}"))
+    if cycle:
+        told = f"{cycle['cycle']}: {cycle['doing'] or 'waiting for the worker'}"
+        lines.append(("running cycle", told))
+    lines += [
+        ("filings", str(row["filings"])),
+        ("turns", f"{row['turns']} ({row['unfinished']} stopped or failed)"),
+        ("examples", f"{examples['kept']} kept, {examples['dropped']} dropped"),
+        *[("", f"{count} x {rule}") for rule, count in examples["dropped_by_rule"].items()],
+        ("exam", f"{exam['active']} questions, {exam['quarantined']} put aside"),
+        ("spend", f"${row['spend_usd']:.4f}"),
+        *[("warning", warning) for warning in row["warnings"]],
+    ]
+    return lines
 
 
 def doctor(json: Json = False) -> None:

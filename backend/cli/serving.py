@@ -2,16 +2,13 @@
 
 import json as jsonlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from backend.cli.opening import House, opened
+from backend.cli.opening import opened
 from backend.cli.printing import Json, as_json, table
-from backend.errors import DataError, NotFound
-
-if TYPE_CHECKING:
-    from backend.records import Candidate
+from backend.errors import DataError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,29 +21,20 @@ def add_to(app: typer.Typer) -> None:
 
 def models(json: Json = False) -> None:
     """List the models that could answer, and which one does, since when and why."""
-    from backend.store.cycles import activations, candidates
+    from backend.standing import model_rows
     from backend.store.database import transaction
 
     with opened() as house, transaction(house.engine) as session:
-        known, history = candidates(session), activations(session)
-    serving = history[0] if history else None
-    rows: list[dict[str, Any]] = [
-        {
-            "model": one.model,
-            "role": one.role,
-            "active": serving is not None and serving.candidate == one.id,
-            "dataset": one.dataset,
-            "since": serving.at if serving and serving.candidate == one.id else None,
-            "by": serving.by if serving and serving.candidate == one.id else None,
-        }
-        for one in known
-    ]
+        rows = model_rows(session)
     if json:
         as_json(rows)
         return
+    short = [
+        {**row, "verdict": row["verdict"]["decision"] if row["verdict"] else None} for row in rows
+    ]
     table(
-        rows,
-        ["model", "role", "active", "since", "by", "dataset"],
+        short,
+        ["model", "role", "active", "since", "by", "cycle", "verdict"],
         empty="No model of your own yet; the teacher answers. Make one: tenk retrain --wait",
     )
 
@@ -57,26 +45,12 @@ def promote(
     json: Json = False,
 ) -> None:
     """Let a model answer from the next question on, by hand."""
-    from backend.store.cycles import activate, cycles, verdict
+    from backend.steering import promote as let_answer
     from backend.store.database import transaction
 
     with opened() as house:
         with transaction(house.engine) as session:
-            chosen = _named(house, session, model)
-            against = [
-                told
-                for row in cycles(session)
-                if row.candidate == chosen.id and row.verdict is not None
-                for told in [verdict(session, row.verdict)]
-                if not told.decision.startswith("promote")
-            ]
-            if against and not reason:
-                raise DataError(
-                    f"The verdict on {model} was {against[0].decision}: "
-                    f"{' '.join(against[0].reasons)} To overrule it say why: "
-                    f"tenk promote {model} --reason ..."
-                )
-            activate(session, chosen, by="tenk promote", reason=reason)
+            chosen = let_answer(session, house.settings, model, by="tenk promote", reason=reason)
         row = {"active": chosen.model, "role": chosen.role, "reason": reason}
     if json:
         as_json(row)
@@ -84,46 +58,17 @@ def promote(
         typer.echo(f"{chosen.model} answers from the next question on. Undo it: tenk rollback")
 
 
-def _named(house: House, session: Any, model: str) -> "Candidate":
-    """The candidate of that name; a role's own model becomes one when it is first promoted."""
-    from backend.records import Candidate, Role
-    from backend.store.turns import candidate_named
-
-    if found := candidate_named(session, model):
-        return found
-    for role in (Role.TEACHER, Role.STUDENT):
-        if model in (role, house.settings.endpoint(role).model):
-            name = house.settings.endpoint(role).model
-            row = candidate_named(session, name) or Candidate(model=name, role=role.value)
-            session.add(row)
-            session.flush()
-            return row
-    raise NotFound("model", model, "tenk models")
-
-
 def rollback(
     reason: Annotated[str, typer.Option(help="Why; it stays on the record.")] = "",
     json: Json = False,
 ) -> None:
     """Let the model that answered before answer again."""
-    from backend.records import Candidate, Role
-    from backend.store.cycles import activate, activations
+    from backend.steering import roll_back
     from backend.store.database import transaction
 
     with opened() as house:
         with transaction(house.engine) as session:
-            history = activations(session)
-            if not history:
-                raise DataError("No model was ever swapped in, so there is nothing to go back to.")
-            before = next(
-                (one.candidate for one in history if one.candidate != history[0].candidate), None
-            )
-            chosen = (
-                session.get_one(Candidate, before)
-                if before is not None
-                else _named(house, session, Role.TEACHER.value)
-            )
-            activate(session, chosen, by="tenk rollback", reason=reason)
+            chosen = roll_back(session, house.settings, by="tenk rollback", reason=reason)
         row = {"active": chosen.model, "role": chosen.role, "reason": reason}
     if json:
         as_json(row)

@@ -1,0 +1,248 @@
+"""The log and the settings in, how things stand out: for a person who asks, at either door.
+
+Reads, and changes nothing. It alone knows what a status tells, and what to do after a verdict.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from backend.datasets import Curated, Rules, curate, exam_side, without_exam_questions
+from backend.records import Candidate, Cycle, CycleEvent, Role, Score, Sitting, Verdict
+from backend.store import cycles
+from backend.store.filings import filings
+from backend.store.notices import log_totals, notices
+from backend.store.secrets import exam_key
+from backend.store.turns import active_candidate, candidate_named, examples
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from backend.settings import Settings
+
+HELD_UP = "cycle"
+"""Subject of the notice about a cycle that a server or a setting holds up."""
+
+
+def standing(session: "Session", settings: "Settings") -> dict[str, Any]:
+    """What a status tells; shapes as `tenk status --json` prints them."""
+    active = active_candidate(session)
+    running = cycles.running_cycle(session)
+    exam = Counter(one.state for one in cycles.exam_questions(session))
+    return {
+        "active": {
+            "model": active.model if active else settings.endpoint(Role.TEACHER).model,
+            "role": active.role if active else Role.TEACHER.value,
+        },
+        "activation": activation_row(session),
+        "filings": len(filings(session)),
+        **log_totals(session),
+        "examples": example_counts(curated(session, settings)),
+        "exam": {"active": exam["active"], "quarantined": exam["quarantined"]},
+        "cycle": running_row(session, running) if running else None,
+        "verdict": last_verdict(session),
+        "warnings": [one.text for one in notices(session)],
+    }
+
+
+def curated(session: "Session", settings: "Settings") -> list[Curated]:
+    """Every example with its state, decided again from the log as the next cycle will."""
+    rows = examples(session)
+    exam = [one.question for one in cycles.exam_questions(session)]
+    side = exam_side(exam_key(session), share=settings.exam_share)
+    return without_exam_questions(curate(rows, Rules(settings.student_context, side)), exam)
+
+
+def example_counts(every: Iterable[Curated]) -> dict[str, Any]:
+    """How many are kept, and how many each rule drops, most first."""
+    states = [(one.state, str(one.rule)) for one in every]
+    dropped = Counter(rule for state, rule in states if state == "dropped")
+    return {
+        "kept": len(states) - dropped.total(),
+        "dropped": dropped.total(),
+        "dropped_by_rule": dict(dropped.most_common()),
+    }
+
+
+# -- models
+
+
+def activation_row(session: "Session") -> dict[str, Any] | None:
+    """Since when, by whom and why the active model answers; None before the first swap."""
+    history = cycles.activations(session)
+    if not history:
+        return None
+    latest = history[0]
+    made = origin(session, session.get_one(Candidate, latest.candidate))
+    return {
+        "at": latest.at,
+        "by": latest.by,
+        "reason": latest.reason,
+        "cycle": made.cycle,
+        "gain": made.verdict.gain if made.verdict else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a model came from."""
+
+    cycle: int | None = None
+    verdict: Verdict | None = None
+
+
+def origin(session: "Session", candidate: Candidate) -> Origin:
+    """The cycle that made a candidate, and its verdict, where there are any."""
+    for row in cycles.cycles(session):
+        if row.candidate == candidate.id:
+            told = cycles.verdict(session, row.verdict) if row.verdict else None
+            return Origin(row.id, told)
+    return Origin()
+
+
+def cycle_of_model(session: "Session", model: str) -> int | None:
+    """The cycle that a fine-tuned model came from."""
+    candidate = candidate_named(session, model)
+    return origin(session, candidate).cycle if candidate else None
+
+
+def model_rows(session: "Session") -> list[dict[str, Any]]:
+    """The models that could answer, newest first, and which one does, since when and why."""
+    history = cycles.activations(session)
+    serving = history[0] if history else None
+    rows: list[dict[str, Any]] = []
+    for one in cycles.candidates(session):
+        made = origin(session, one)
+        active = serving is not None and serving.candidate == one.id
+        rows.append(
+            {
+                "model": one.model,
+                "role": one.role,
+                "active": active,
+                "dataset": one.dataset,
+                "since": serving.at if serving and active else None,
+                "by": serving.by if serving and active else None,
+                "reason": serving.reason if serving and active else None,
+                "cycle": made.cycle,
+                "verdict": verdict_row(made.verdict) if made.verdict else None,
+            }
+        )
+    return rows
+
+
+# -- cycles
+
+
+def running_row(session: "Session", row: Cycle) -> dict[str, Any]:
+    """A cycle under way: who asked for it, when, and what it does now."""
+    steps = [one for one in cycles.events(session, row.id or 0) if one.kind == "step"]
+    return {
+        "cycle": row.id,
+        "by": row.by,
+        "since": row.started_at,
+        "doing": steps[-1].text if steps else "",
+    }
+
+
+def last_verdict(session: "Session") -> dict[str, Any] | None:
+    """The newest verdict, whatever it says."""
+    for row in cycles.cycles(session):
+        if row.verdict is not None:
+            told = cycles.verdict(session, row.verdict)
+            return {"cycle": row.id, **verdict_row(told), "at": told.at}
+    return None
+
+
+def verdict_row(told: Verdict) -> dict[str, Any]:
+    """A verdict without its certificate."""
+    named = ("decision", "gain", "low", "high", "questions", "reasons", "need_more")
+    return {name: getattr(told, name) for name in named}
+
+
+def cycle_row(session: "Session", row: Cycle, *, state: str, teacher: str) -> dict[str, Any]:
+    """A cycle as `tenk retrain --json` prints it."""
+    told = cycles.verdict(session, row.verdict) if row.verdict else None
+    candidate = session.get(Candidate, row.candidate) if row.candidate else None
+    active = active_candidate(session)
+    return {
+        "cycle": row.id,
+        "state": state,
+        "dataset": row.dataset,
+        "job": row.job,
+        "candidate": candidate.model if candidate else None,
+        "verdict": verdict_row(told) if told else None,
+        "active": active.model if active else teacher,
+        "ended": row.ended,
+    }
+
+
+def decision_words(decision: str) -> str:
+    """A decision as people say it."""
+    return decision.replace("_", " as ", 1)
+
+
+def verdict_words(verdict: dict[str, Any]) -> str:
+    """A verdict's decision and numbers in a line."""
+    said = decision_words(verdict["decision"])
+    on = f"on {verdict['questions']} questions"
+    if verdict["gain"] is None:
+        return f"{said}, {on}."
+    return (
+        f"{said}: gain {verdict['gain']:+.3f} [{verdict['low']:+.3f}, {verdict['high']:+.3f}] "
+        f"in ragas_score {on}."
+    )
+
+
+def what_next(row: dict[str, Any], *, door: str = "tenk ") -> str:
+    """What a person can do after the verdict of a cycle; `door` goes before a command's name."""
+    verdict, key = row["verdict"], row["cycle"]
+    if verdict["decision"].startswith("promote"):
+        if row["active"] != row["candidate"]:
+            return f"{row['active']} answers now. See every question: tenk cycle {key}"
+        return f"{row['active']} answers from the next question on. Undo it: {door}rollback"
+    more = verdict["need_more"]
+    if verdict["decision"] == "hold" and more:
+        return (
+            f"{row['active']} stays. {more} more exam questions would decide: "
+            f"tenk questions generate --n {more}, then {door}retrain"
+        )
+    return f"{row['active']} stays. See every question: tenk cycle {key}"
+
+
+# -- an exam under way
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an exam has come."""
+
+    questions: int
+    """Questions that every arm has answered, or failed to."""
+    means: dict[str, float]
+    """The mean ragas_score of each arm so far, over what could be scored."""
+
+
+def progress(sittings: Sequence[tuple[Sitting, Sequence[Score]]]) -> Progress:
+    """What has been answered and scored so far; no verdict, for nobody may stop on it."""
+    by_arm: dict[str, set[int]] = {}
+    scores: dict[str, list[float]] = {}
+    for sat, told in sittings:
+        by_arm.setdefault(sat.arm, set()).add(sat.question)
+        values = [one.value for one in told]
+        known = [value for value in values if value is not None]
+        if known and len(known) == len(values):
+            scores.setdefault(sat.arm, []).append(_harmonic(known))
+    asked = set[int].intersection(*by_arm.values()) if by_arm else set[int]()
+    return Progress(len(asked), {arm: fmean(found) for arm, found in scores.items()})
+
+
+def _harmonic(values: Sequence[float]) -> float:
+    """The mean that ragas_score is; 0 where one value is 0."""
+    return 0.0 if min(values) <= 0 else len(values) / sum(1 / value for value in values)
+
+
+def losses(events: Iterable[CycleEvent]) -> list[float]:
+    """The training loss as it went."""
+    return [one.numbers["train_loss"] for one in events if "train_loss" in one.numbers]

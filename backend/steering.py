@@ -1,0 +1,105 @@
+"""What a person decides about cycles and the model that answers, at either door.
+
+It alone knows which decisions need a reason, and what rolling back goes back to.
+"""
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from backend.errors import DataError, NotFound
+from backend.models.training import Trainer
+from backend.records import Candidate, Cycle, Role
+from backend.store import cycles
+from backend.store.database import transaction
+from backend.store.turns import candidate_named
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlmodel import Session
+
+    from backend.models import Models
+    from backend.settings import Settings
+
+
+def ask_for_cycle(session: "Session", *, by: str) -> Cycle:
+    """The one cycle: the running one, or a new one that the worker takes on."""
+    return cycles.open_cycle(session, by=by, tag=f"tenk-{uuid4().hex}")
+
+
+async def cancel_cycle(engine: "Engine", models: "Models", key: int, *, reason: str) -> None:
+    """End a cycle, and its provider's job too: what is not trained is not paid.
+
+    The cycle ends first, so that no job is ordered for it from then on. Raises DataError where it
+    has ended before, ProviderError where its job could not be cancelled.
+    """
+    with transaction(engine) as session:
+        ended = cycles.end_cycle(session, key, reason, failed=True)
+        row = cycles.cycle(session, key)
+    if not ended:
+        raise DataError(f"Cycle {key} has ended: {row.ended} There is nothing to cancel.")
+    if row.candidate is None and row.files:
+        trainer = Trainer(models)  # a job may be there before its id is written down
+        job = await (trainer.job(row.job) if row.job else trainer.find(row.tag))
+        if job is not None and not job.ended:
+            await trainer.cancel(job.id)
+
+
+def promote(
+    session: "Session", settings: "Settings", model: str, *, by: str, reason: str = ""
+) -> Candidate:
+    """Let a model answer from the next question on.
+
+    Raises NotFound, and DataError where it answers already or its verdict speaks against it and
+    no reason is given.
+    """
+    chosen = _named(session, settings, model)
+    history = cycles.activations(session)
+    if history and history[0].candidate == chosen.id:
+        raise DataError(f"{chosen.model} answers already; nothing changed.")
+    if not reason and (against := _against(session, chosen)):
+        raise DataError(
+            f"The verdict on {chosen.model} was {against} To overrule it give a reason; it stays "
+            "on the record."
+        )
+    cycles.activate(session, chosen, by=by, reason=reason)
+    return chosen
+
+
+def _against(session: "Session", chosen: Candidate) -> str:
+    """What the newest verdict on a candidate says, where that is not to promote it."""
+    for row in cycles.cycles(session):
+        if row.candidate == chosen.id and row.verdict is not None:
+            told = cycles.verdict(session, row.verdict)
+            if not told.decision.startswith("promote"):
+                return f"{told.decision}: {' '.join(told.reasons)}"
+    return ""
+
+
+def _named(session: "Session", settings: "Settings", model: str) -> Candidate:
+    """The candidate of that name; a role's own model becomes one when it is first promoted."""
+    if found := candidate_named(session, model):
+        return found
+    for role in (Role.TEACHER, Role.STUDENT):
+        name = settings.endpoint(role).model
+        if model in (role.value, name):
+            row = candidate_named(session, name) or Candidate(model=name, role=role.value)
+            session.add(row)
+            session.flush()
+            return row
+    raise NotFound("model", model, "tenk models")
+
+
+def roll_back(session: "Session", settings: "Settings", *, by: str, reason: str = "") -> Candidate:
+    """Let the model that answered before answer again. Raises DataError where there was none."""
+    history = cycles.activations(session)
+    if not history:
+        raise DataError("No model was ever swapped in, so there is nothing to go back to.")
+    before = next((one.candidate for one in history if one.candidate != history[0].candidate), None)
+    if before is not None:
+        chosen = session.get_one(Candidate, before)
+    else:
+        chosen = _named(session, settings, Role.TEACHER.value)
+    if chosen.id == history[0].candidate:
+        raise DataError(f"{chosen.model} has answered from the start; there is nothing before it.")
+    cycles.activate(session, chosen, by=by, reason=reason)
+    return chosen
