@@ -5,18 +5,19 @@ model speaks.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from time import monotonic
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from backend import answers, figures
-from backend.claims import figures_of
-from backend.conversations import Asked, Replied, mask, teaches, turn_from
+from backend import answers, duty
+from backend.conversations import Asked, mask, teaches
 from backend.datasets import Curated, curate, rule_against
-from backend.errors import DataError, NotYours, ProviderError, TenkError
-from backend.records import Filing, Message, Passage, Role, Turn, Usage
+from backend.drafts import Answerer, Draft, OnToken, Speaks, finished, speak, turn_of
+from backend.errors import DataError, ModelGone, NotYours, TenkError
+from backend.records import Filing, Passage, Role, Turn
+from backend.shadow import Shadow
+from backend.store import serving as service
 from backend.store import turns
 from backend.store.database import transaction
 from backend.store.filings import filing as filing_of
@@ -26,30 +27,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
-    from backend.settings import Endpoint, Settings
+    from backend.settings import Settings
+
+__all__ = ["HISTORY", "LONGEST", "Assistant", "Finds", "Rated", "Speaks", "finished"]
 
 HISTORY = 3
 """Earlier exchanges that a follow-up is understood from."""
 LONGEST = 4000
 """Characters of a question; a longer one is a pasted page rather than a question."""
 
-OnToken = Callable[[str], Awaitable[None]]
-
-
-class Speaks(Protocol):
-    """The models, as far as an answer needs them: `backend.models.Models`, or a fake."""
-
-    def endpoint(self, role: Role) -> "Endpoint": ...
-
-    def stream(
-        self, role: Role, messages: Sequence[Message], *, model: str | None = None
-    ) -> AsyncIterator[str | Usage]: ...
-
-    async def complete(
-        self, role: Role, messages: Sequence[Message], *, model: str | None = None
-    ) -> tuple[str, Usage]: ...
-
-    def cost(self, model: str, usage: Usage) -> float | None: ...
+OnRestart = Callable[[], Awaitable[None]]
 
 
 class Finds(Protocol):
@@ -60,35 +47,43 @@ class Finds(Protocol):
     ) -> list[Passage]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answerer:
-    """The model that answers, and whose settings reach it."""
+@dataclass(slots=True)
+class _Screen:
+    """Where the reader sees the answer grow; nothing is shown there twice."""
 
-    model: str
-    role: Role
+    on_token: OnToken | None
+    on_restart: OnRestart | None
+    shown: bool = False
+
+    async def show(self, piece: str) -> None:
+        if self.on_token is not None:
+            self.shown = True
+            await self.on_token(piece)
+
+    async def start_over(self) -> None:
+        """Another model begins again. A screen that cannot be cleared shows no more of it."""
+        if not self.shown:
+            return
+        self.shown = False
+        if self.on_restart is None:
+            self.on_token = None
+        else:
+            await self.on_restart()
 
 
 @dataclass(slots=True)
-class _Draft:
-    """An answer in the making: what is known when it ends, however it ends."""
+class _Asking:
+    """A question on its way, and who has failed it."""
 
-    asked: Asked
-    answerer: Answerer
+    draft: Draft
+    screen: _Screen
     filings: list[Filing]
     filing: str | None
     history: list[tuple[str, str]]
-    started: float
-    evidence: list[Passage] = field(default_factory=list[Passage])
-    messages: list[Message] = field(default_factory=list[Message])
-    pieces: list[str] = field(default_factory=list[str])
-    usage: Usage = field(default_factory=Usage)
-    costs: list[float | None] = field(default_factory=list[float | None])
-
-    @property
-    def cost_usd(self) -> float | None:
-        """The sum; None where the price of one call is not known."""
-        known = [cost for cost in self.costs if cost is not None]
-        return sum(known) if known and len(known) == len(self.costs) else None
+    of_active: bool
+    failed: list[tuple[Answerer, TenkError]] = field(
+        default_factory=list[tuple[Answerer, TenkError]]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +92,8 @@ class Rated:
 
     turn: Turn
     example: Curated | None
+    learned_by: tuple[str, ...] = ()
+    """The models that were trained on it."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +105,11 @@ class Assistant:
     index: Finds
     settings: "Settings"
 
+    @cached_property
+    def shadow(self) -> Shadow:
+        """The teacher's second answers; `await assistant.shadow.end()` before the loop ends."""
+        return Shadow(self.engine, self.models, self.settings)
+
     async def ask(
         self,
         question: str,
@@ -118,29 +120,48 @@ class Assistant:
         model: str = "active",
         step: str | None = None,
         on_token: OnToken | None = None,
+        on_restart: OnRestart | None = None,
     ) -> Turn:
         """Answer a question, and log the turn.
 
         Raw pieces of the answer go to `on_token` as they arrive; the turn holds the finished
-        answer, with its citations and marks. A call that is cancelled is logged as stopped, one
-        that fails as failed; neither is an example, and both are raised again. Raises DataError,
-        NotFound or NotYours where there is nothing to ask; these are not logged.
+        answer, with its citations and marks. Where the active model fails, the one before it
+        answers the same question: pieces shown until then are void, `on_restart` is called for
+        them to be taken away, and the pieces start over. Without `on_restart` no more of them
+        come: the turn has the whole. The turn names the model that really answered; each failed
+        try is a turn of its own.
+
+        A call that is cancelled is logged as stopped, one that fails as failed; neither is an
+        example, and both are raised again. Raises DataError, NotFound or NotYours where there is
+        nothing to ask; these are not logged.
         """
         asked = Asked(_question(question), "", thread, person, step)
-        draft = self._gather(asked, filing=filing, model=model)
-        try:
-            await self._understand(draft)
-            await self._search(draft)
-            await self._answer(draft, on_token)
-        except asyncio.CancelledError:
-            self._log(draft, state="stopped", error="Stopped before the answer was whole.")
-            raise
-        except DataError:
-            raise
-        except TenkError as error:
-            self._log(draft, state="failed", error=str(error))
-            raise
-        return self._log(draft)
+        asking = self._gather(asked, _Screen(on_token, on_restart), filing=filing, model=model)
+        with self.shadow.reader():
+            turn = await self._answered(asking)
+        if asking.of_active:
+            self.shadow.consider(turn)
+        return turn
+
+    async def _answered(self, asking: _Asking) -> Turn:
+        """The first answer that becomes whole, of the active model or of those before it."""
+        while True:
+            try:
+                await self._try(asking)
+                break
+            except asyncio.CancelledError:
+                why = "Stopped before the answer was whole."
+                self._log(turn_of(asking.draft, state="stopped", error=why))
+                raise
+            except DataError:
+                raise
+            except TenkError as error:
+                if not self._hand_on(asking, error):
+                    raise
+        turn = self._log(turn_of(asking.draft))
+        for answerer, error in asking.failed:
+            self._weigh(answerer, error)
+        return turn
 
     def rate(
         self,
@@ -160,11 +181,14 @@ class Assistant:
         with transaction(self.engine) as session:
             row = turns.rate(session, turn, rating, comment=mask(comment), person=person)
             session.flush()
-            return Rated(row, _example_now(session, row))
+            example = _example_now(session, row)
+            key = example.example.id if example else None
+            learned_by = turns.models_trained_on(session, key) if key else []
+            return Rated(row, example, tuple(learned_by))
 
     # -- gather
 
-    def _gather(self, asked: Asked, *, filing: str | None, model: str) -> _Draft:
+    def _gather(self, asked: Asked, screen: _Screen, *, filing: str | None, model: str) -> _Asking:
         with transaction(self.engine) as session:
             filings = all_filings(session)
             if not filings:
@@ -179,13 +203,13 @@ class Assistant:
                 raise NotYours("thread", asked.thread)
             before = turns.last_turns(session, asked.thread, limit=HISTORY)
             answerer = self._answerer(session, model)
-        return _Draft(
-            asked=replace(asked, standalone=asked.question),
-            answerer=answerer,
+        return _Asking(
+            Draft(replace(asked, standalone=asked.question), answerer),
+            screen,
             filings=filings,
             filing=filing,
             history=[(turn.standalone, turn.answer) for turn in before],
-            started=monotonic(),
+            of_active=model == "active",
         )
 
     def _answerer(self, session: "Session", model: str) -> Answerer:
@@ -194,36 +218,55 @@ class Assistant:
         A model that tenk knows only by the name given is reached as the student is: its answers
         never teach.
         """
+        if model == "active":
+            active = service.serving(session)
+            return self._teacher() if active is None else self._in_service(active)
         if model in (Role.TEACHER, Role.STUDENT):
             return Answerer(self.models.endpoint(Role(model)).model, Role(model))
-        if model == "active":
-            candidate = turns.active_candidate(session)
-            if candidate is None:
-                return Answerer(self.models.endpoint(Role.TEACHER).model, Role.TEACHER)
-        else:
-            candidate = turns.candidate_named(session, model)
+        candidate = turns.candidate_named(session, model)
         if candidate is not None:
-            return Answerer(candidate.model, Role(candidate.role))
+            cycle = service.cycle_of(session, candidate)
+            return Answerer(candidate.model, Role(candidate.role), cycle=cycle)
         is_teacher = model == self.models.endpoint(Role.TEACHER).model
         return Answerer(model, Role.TEACHER if is_teacher else Role.STUDENT)
 
+    def _teacher(self) -> Answerer:
+        return Answerer(self.models.endpoint(Role.TEACHER).model, Role.TEACHER)
+
+    def _in_service(self, one: service.Serving) -> Answerer:
+        """The teacher is whoever the settings name now; a tuned model is the one it was."""
+        if one.is_teacher:
+            return replace(self._teacher(), activation=one.activation)
+        candidate = one.candidate
+        return Answerer(candidate.model, Role(candidate.role), one.activation, one.cycle)
+
     # -- act
 
-    async def _understand(self, draft: _Draft) -> None:
+    async def _try(self, asking: _Asking) -> None:
+        draft = asking.draft
+        if not draft.messages:
+            await self._understand(asking)
+            await self._search(asking)
+        else:
+            await asking.screen.start_over()
+        await speak(self.models, draft, asking.screen.show)
+
+    async def _understand(self, asking: _Asking) -> None:
         """Make a follow-up a question that can be understood alone."""
-        if not draft.history:
+        if not asking.history:
             return
-        question = draft.asked.question
-        messages = answers.rewriting_messages(draft.history, question)
+        draft, question = asking.draft, asking.draft.asked.question
+        messages = answers.rewriting_messages(asking.history, question)
         reply, usage = await self.models.complete(Role.TEACHER, messages)
-        self._spend(draft, self.models.endpoint(Role.TEACHER).model, usage)
+        draft.spend(usage, self.models.cost(self.models.endpoint(Role.TEACHER).model, usage))
         draft.asked = replace(draft.asked, standalone=answers.standalone(reply, question))
 
-    async def _search(self, draft: _Draft) -> None:
+    async def _search(self, asking: _Asking) -> None:
+        draft = asking.draft
         found = await self.index.search(
             draft.asked.standalone,
-            filings=draft.filings,
-            filing=draft.filing,
+            filings=asking.filings,
+            filing=asking.filing,
             limit=self.settings.passages,
         )
         if not found:
@@ -235,72 +278,44 @@ class Assistant:
         draft.evidence = answers.fitted(found, budget=self.settings.evidence_tokens)
         draft.messages = answers.messages_for(draft.asked.standalone, draft.evidence)
 
-    async def _answer(self, draft: _Draft, on_token: OnToken | None) -> None:
-        usage: Usage | None = None
-        told = self.models.stream(draft.answerer.role, draft.messages, model=draft.answerer.model)
-        async with _closing(told) as parts:
-            async for part in parts:
-                if isinstance(part, Usage):
-                    usage = part
-                    continue
-                draft.pieces.append(part)
-                if on_token is not None:
-                    await on_token(part)
-        if usage is None or not "".join(draft.pieces).strip():
-            raise ProviderError(
-                f"The {draft.answerer.role} model {draft.answerer.model} ended without a whole "
-                "answer. Ask again; if it stays so, type `tenk doctor`."
-            )
-        self._spend(draft, draft.answerer.model, usage)
+    # -- where the active model fails
 
-    def _spend(self, draft: _Draft, model: str, usage: Usage) -> None:
-        draft.costs.append(self.models.cost(model, usage))
-        draft.usage = Usage(
-            prompt_tokens=draft.usage.prompt_tokens + usage.prompt_tokens,
-            completion_tokens=draft.usage.completion_tokens + usage.completion_tokens,
-        )
+    def _hand_on(self, asking: _Asking, error: TenkError) -> bool:
+        """Log a failed try, and let another model have the question; whether there is one."""
+        draft = asking.draft
+        following = self._next(asking) if asking.of_active and draft.messages else None
+        turn = turn_of(draft, state="failed", error=error)
+        if following is not None:
+            turn.step = None  # the page knows the answer that comes, not this one
+        key = self._log(turn).id
+        if following is None:
+            return False
+        asking.failed.append((draft.answerer, error))
+        if isinstance(error, ModelGone):
+            self._weigh(draft.answerer, error)  # at once: others are asking it too
+        asking.draft = draft.by(following, instead_of=draft.instead_of or key)
+        return True
+
+    def _next(self, asking: _Asking) -> Answerer | None:
+        """Who stands in: what answers now, else what answered before, at last the teacher."""
+        if asking.draft.answerer.activation is None:
+            return None
+        tried = [answerer for answerer, _ in asking.failed] + [asking.draft.answerer]
+        known = {(one.model, one.role) for one in tried}
+        with transaction(self.engine) as session:
+            stack = service.lineage(session)
+        every = [*map(self._in_service, stack), self._teacher()]
+        return next((one for one in every if (one.model, one.role) not in known), None)
+
+    def _weigh(self, answerer: Answerer, error: TenkError) -> None:
+        if answerer.activation is not None:
+            duty.after_failure(self.engine, self.settings, answerer.activation, error)
 
     # -- apply
 
-    def _log(self, draft: _Draft, *, state: str = "whole", error: str | None = None) -> Turn:
-        replied = Replied(
-            answer="".join(draft.pieces),
-            model=draft.answerer.model,
-            role=draft.answerer.role.value,
-            usage=draft.usage,
-            cost_usd=draft.cost_usd,
-            state=state,
-            error=error,
-        )
-        if state == "whole":
-            replied = finished(replied, draft.evidence, draft.asked.standalone)
-        turn = turn_from(
-            draft.asked,
-            replace(replied, seconds=monotonic() - draft.started),
-            evidence=draft.evidence,
-            messages=draft.messages,
-        )
+    def _log(self, turn: Turn) -> Turn:
         with transaction(self.engine) as session:
             return turns.add_turn(session, turn, example=teaches(turn))
-
-
-def finished(replied: Replied, evidence: Sequence[Passage], question: str) -> Replied:
-    """The reply with its citations, its figures checked, and what is not found marked."""
-    done = answers.finish(replied.answer, evidence, question=question)
-    checked = figures.check_figures(done.text, done.citations, evidence, question=question)
-    # A refusal may repeat a figure of the question, and states nothing by it.
-    asked = {figure.text for figure in figures_of(question)} if done.refused else frozenset[str]()
-    marked = [
-        figure.model_copy(update={"found": True}) if figure.text in asked else figure
-        for figure in checked
-    ]
-    return replace(
-        replied,
-        answer=figures.mark(done.text, marked),
-        citations=done.citations,
-        figures=[figure for figure in checked if figure.text not in asked],
-        refused=done.refused,
-    )
 
 
 def _question(text: str) -> str:
@@ -326,15 +341,3 @@ def _example_now(session: "Session", turn: Turn) -> Curated | None:
         return own
     every = curate(turns.examples(session))
     return next((one for one in every if one.example.id == example.id), None)
-
-
-@asynccontextmanager
-async def _closing(
-    parts: AsyncIterator[str | Usage],
-) -> AsyncGenerator[AsyncIterator[str | Usage], None]:
-    """Close the stream, and with it the connection, however the loop over it ends."""
-    try:
-        yield parts
-    finally:
-        if isinstance(parts, AsyncGenerator):
-            await parts.aclose()

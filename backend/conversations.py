@@ -74,18 +74,26 @@ def _phone_named(match: Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asked what, where. `standalone` is the question as it was understood."""
+    """Who asked what, where. `standalone` is the question as it was understood.
+
+    `shadow_of`: the reader's turn that is asked once more, out of sight.
+    """
 
     question: str
     standalone: str
     thread: str
     person: str = "cli"
     step: str | None = None
+    shadow_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """What came back, by whom, for how much. `state`: whole, stopped or failed."""
+    """What came back, by whom, for how much. `state`: whole, stopped or failed.
+
+    `activation` and `cycle` tell how the model came to answer; `instead_of` the failed turn that
+    it stands in for; `fault` the type of the error.
+    """
 
     answer: str
     model: str
@@ -98,6 +106,10 @@ class Replied:
     refused: bool = False
     citations: Sequence[Citation] = ()
     figures: Sequence[CheckedFigure] = ()
+    activation: int | None = None
+    cycle: int | None = None
+    instead_of: int | None = None
+    fault: str | None = None
 
 
 def turn_from(
@@ -124,6 +136,11 @@ def turn_from(
         seconds=replied.seconds,
         state=replied.state,
         error=replied.error,
+        fault=replied.fault,
+        activation=replied.activation,
+        cycle=replied.cycle,
+        instead_of=replied.instead_of,
+        shadow_of=asked.shadow_of,
     )
 
 

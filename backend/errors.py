@@ -10,6 +10,7 @@ TenkError                 known, said in one sentence, never a traceback
     JobGone               a fine-tuning job that its server no longer knows
     ModelGone             the model is unknown there, or was shut down
     Stopped               a person or a time limit ended the call
+    Busy                  a rate limit or a credit is used up: nothing is wrong with the model
 
 A message says what was expected, what was found and what to do next.
 """
@@ -59,3 +60,7 @@ class ModelGone(ProviderError):
 
 class Stopped(ProviderError):
     """The call was ended before its answer was whole."""
+
+
+class Busy(ProviderError):
+    """A rate limit is reached or the credit is used up; nothing is wrong with the model."""

@@ -202,6 +202,12 @@ class Settings(BaseSettings):
     """Exam questions at which the exam ends, whatever it shows."""
     look_every: int = Field(default=20, ge=1)
     """Exam questions between two looks at the scores."""
+    shadow_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of a tuned model's answers that the teacher gives too, unseen: it goes on teaching."""
+    rollback_after: int = Field(default=3, ge=1)
+    """Failures of the active model in a row after which the one before it answers again."""
+    auto_rollback: bool = False
+    """Whether thumbs that are worse than the model's before roll back; else they warn alone."""
     prices: dict[str, tuple[Price, Price]] = Field(default_factory=dict)
     """USD per million tokens (in, out) by model name, as JSON; overrides the catalogue."""
 

@@ -2,13 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from backend.answers import REWRITING, messages_for
 from backend.assistant import LONGEST, Assistant
@@ -19,142 +16,26 @@ from backend.errors import (
     NotYours,
     ProviderError,
 )
-from backend.records import (
-    Activation,
-    Candidate,
-    Example,
-    Filing,
-    Message,
-    Passage,
-    Role,
-    Turn,
-    Usage,
+from backend.records import Role
+from backend.settings import Settings
+from backend.store.database import open_database
+from tests.answering import (
+    INCOME,
+    PIECES,
+    QUESTION,
+    FakeIndex,
+    FakeModels,
+    House,
+    activate,
+    house_in,
+    passage,
 )
-from backend.settings import Endpoint, Settings
-from backend.store import turns
-from backend.store.database import open_database, transaction
-
-INCOME = """\
-Consolidated Statements of Income (USD in millions)
- | Year ended Jan 29, 2023 | Year ended Jan 30, 2022
-Revenue | $26,974 | $26,914
-Net income | $4,368 | $9,752"""
-QUESTION = "What was Acme's revenue in fiscal 2023?"
-PIECES = ["Revenue was ", "$26,974 million ", "in fiscal 2023 [1]."]
-
-
-def passage(**given: Any) -> Passage:
-    fields: dict[str, Any] = {
-        "filing": "f1",
-        "file": "acme.pdf",
-        "company": "Acme Corp",
-        "fiscal_year": 2023,
-        "page": 42,
-        "pages": (42,),
-        "section": "Item 8",
-        "kind": "table",
-        "text": INCOME,
-        "score": 1.0,
-        "chunk": 1,
-    }
-    return Passage.model_validate(fields | given)
-
-
-@dataclass
-class FakeModels:
-    """Says what it was given to say; hangs, breaks or stays silent where told to."""
-
-    pieces: Sequence[str] = field(default_factory=lambda: list(PIECES))
-    rewritten: str = "What was Acme's revenue in fiscal 2022?"
-    breaks: Exception | None = None  # after the last piece, instead of the usage
-    rewriting_breaks: Exception | None = None
-    hangs: bool = False  # after the last piece
-    whole: bool = True
-    price: float | None = 0.25
-    asked: list[tuple[Role, list[Message], str | None]] = field(
-        default_factory=list[tuple[Role, list[Message], str | None]]
-    )
-    closed: int = 0
-
-    def endpoint(self, role: Role) -> Endpoint:
-        return Endpoint(role, f"the-{role}", None, None)
-
-    async def stream(
-        self, role: Role, messages: Sequence[Message], *, model: str | None = None
-    ) -> AsyncGenerator[str | Usage, None]:
-        self.asked.append((role, [*messages], model))
-        try:
-            for piece in self.pieces:
-                yield piece
-            if self.hangs:
-                await asyncio.Event().wait()
-            if self.breaks is not None:
-                raise self.breaks
-            if self.whole:
-                yield Usage(prompt_tokens=100, completion_tokens=10)
-        finally:
-            self.closed += 1
-
-    async def complete(
-        self, role: Role, messages: Sequence[Message], *, model: str | None = None
-    ) -> tuple[str, Usage]:
-        self.asked.append((role, [*messages], model))
-        if self.rewriting_breaks is not None:
-            raise self.rewriting_breaks
-        return self.rewritten, Usage(prompt_tokens=20, completion_tokens=5)
-
-    def cost(self, model: str, usage: Usage) -> float | None:
-        return self.price
-
-
-@dataclass
-class FakeIndex:
-    """Finds the same passages for every question, and remembers what it was asked."""
-
-    passages: list[Passage] = field(default_factory=lambda: [passage()])
-    breaks: Exception | None = None
-    asked: list[tuple[str, list[str], str | None, int]] = field(
-        default_factory=list[tuple[str, list[str], str | None, int]]
-    )
-
-    async def search(
-        self, question: str, *, filings: Sequence[Filing], filing: str | None = None, limit: int = 8
-    ) -> list[Passage]:
-        self.asked.append((question, [one.id for one in filings], filing, limit))
-        if self.breaks is not None:
-            raise self.breaks
-        return self.passages
-
-
-@dataclass
-class House:
-    engine: Engine
-    models: FakeModels
-    index: FakeIndex
-    assistant: Assistant
-
-    def logged(self) -> list[Turn]:
-        with transaction(self.engine) as session:
-            return turns.turns_of_thread(session, "t1")
-
-    def examples(self) -> list[tuple[Example, Turn | None]]:
-        with transaction(self.engine) as session:
-            return turns.examples(session)
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    engine = open_database(f"sqlite:///{tmp_path / 'tenk.sqlite3'}")
-    with transaction(engine) as session:
-        session.add(
-            Filing(
-                id="f1", sha256="s", file="acme.pdf", company="A", pages=9, chunks=1, seconds=0.1
-            )
-        )
-    models, index = FakeModels(), FakeIndex()
-    settings = Settings(_env_file=None)  # pyright: ignore[reportCallIssue]
-    yield House(engine, models, index, Assistant(engine, models, index, settings))
-    engine.dispose()
+    with house_in(tmp_path) as opened:
+        yield opened
 
 
 async def nowhere(_piece: str) -> None:
@@ -306,17 +187,6 @@ async def test_a_question_in_another_persons_thread_is_refused_and_not_logged(ho
 
 
 # -- who answers
-
-
-def activate(engine: Engine, *names: str) -> None:
-    with transaction(engine) as session:
-        for name in names:
-            candidate = Candidate(model=name, role="student")
-            session.add(candidate)
-            session.flush()
-            assert candidate.id is not None
-            session.add(Activation(candidate=candidate.id, by="ann"))
-            session.flush()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from backend.errors import ConfigurationError, ModelGone, ProviderError, Stopped, TenkError
+from backend.errors import (
+    Busy,
+    ConfigurationError,
+    ModelGone,
+    ProviderError,
+    Stopped,
+    TenkError,
+)
 from backend.models import LocalApi, Models, open_models
 from backend.models.replies import batches
 from backend.records import Message, Role, Usage
@@ -197,7 +204,7 @@ async def test_a_connection_cut_before_the_first_piece_is_tried_again() -> None:
             ConfigurationError,
             ["TENK_PASSAGES"],
         ),
-        (refuse(429, "Quota.", code="insufficient_quota"), ProviderError, ["out of credit"]),
+        (refuse(429, "Quota.", code="insufficient_quota"), Busy, ["out of credit"]),
         (refuse(400, "Bad messages."), ProviderError, ["400", "Bad messages"]),
         (refuse(500, "Oops."), ProviderError, ["500", "try again later"]),
     ],

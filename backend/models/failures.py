@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
-from backend.errors import ConfigurationError, ModelGone, ProviderError, Stopped, TenkError
+from backend.errors import Busy, ConfigurationError, ModelGone, ProviderError, Stopped, TenkError
 from backend.models.replies import BadReply
 from backend.settings import Endpoint, is_openai
 
@@ -235,7 +235,7 @@ def _refused(said: Refusal, call: Call) -> TenkError:
             "ends in /v1."
         )
     if said.mentions("insufficient_quota"):
-        return ProviderError(
+        return Busy(
             f"{call.where} is out of credit ({_short(said.message)}); add credit there, or set "
             f"{call.setting('api_key')} to another account's key."
         )
@@ -289,7 +289,7 @@ def _rate_limited(said: Refusal, call: Call) -> TenkError:
     told = retry_after(said.headers)
     when = "in a minute" if told is None else f"in {told:.0f} s"
     more = " (OpenAI raises limits with use)" if is_openai(call.endpoint.base_url or "") else ""
-    return ProviderError(
+    return Busy(
         f"{call.where} takes no more requests for now (429: {_short(said.message)}); try again "
         f"{when}, or set {call.setting('api_key')} to a key with a higher limit{more}."
     )

@@ -7,6 +7,7 @@ from sqlmodel import Session
 from backend.records import Secret
 
 EXAM = "exam"
+SHADOW = "shadow"
 
 
 def exam_key(session: Session) -> bytes:
@@ -14,9 +15,18 @@ def exam_key(session: Session) -> bytes:
 
     Another key would send questions that were trained on to the exam.
     """
-    row = session.get(Secret, EXAM)
+    return _key(session, EXAM)
+
+
+def shadow_key(session: Session) -> bytes:
+    """The key that decides which answers the teacher gives once more."""
+    return _key(session, SHADOW)
+
+
+def _key(session: Session, name: str) -> bytes:
+    row = session.get(Secret, name)
     if row is None:
-        row = Secret(name=EXAM, value=secrets.token_hex(32))
+        row = Secret(name=name, value=secrets.token_hex(32))
         session.add(row)
         session.flush()
     return bytes.fromhex(row.value)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from backend.errors import NotFound, NotYours
-from backend.records import Activation, Candidate, Example, Slot, Turn
+from backend.records import Activation, Candidate, Dataset, Example, Slot, Turn
 
 
 def add_turn(session: Session, turn: Turn, *, example: bool) -> Turn:
@@ -36,8 +36,8 @@ def turn(session: Session, key: int) -> Turn:
 
 
 def turn_of_step(session: Session, step: str) -> Turn | None:
-    """The turn whose answer Chainlit knows by this id."""
-    return session.exec(select(Turn).where(Turn.step == step)).first()
+    """The turn whose answer Chainlit knows by this id; of several tries, the last."""
+    return session.exec(select(Turn).where(Turn.step == step).order_by(col(Turn.id).desc())).first()
 
 
 def turns_of_thread(session: Session, thread: str) -> list[Turn]:
@@ -128,6 +128,36 @@ def correct(session: Session, key: int, correction: str | None) -> Example:
     row.correction = correction
     session.add(row)
     return row
+
+
+def models_trained_on(session: Session, key: int) -> list[str]:
+    """The models that learned from this example, oldest first."""
+    return models_by_example(session).get(key, [])
+
+
+def models_by_example(session: Session) -> dict[int, list[str]]:
+    """Which models learned from each example, oldest first; those of no model are left out."""
+    trained = select(Candidate.model, Dataset.examples).join(
+        Dataset, col(Candidate.dataset) == Dataset.id
+    )
+    learned: dict[int, list[str]] = {}
+    for model, examples in session.exec(trained.order_by(col(Candidate.id))):
+        for example in examples:
+            known = learned.setdefault(example, [])
+            if model not in known:
+                known.append(model)
+    return learned
+
+
+def disliked(session: Session) -> list[tuple[int, int]]:
+    """Examples whose turn a reader gave a thumbs-down: (example, turn), oldest first."""
+    found = (
+        select(Example.id, Turn.id)
+        .join(Turn, col(Example.turn) == Turn.id)
+        .where(Turn.rating == -1)
+        .order_by(col(Example.id))
+    )
+    return [(example or 0, turn or 0) for example, turn in session.exec(found)]
 
 
 def candidate_named(session: Session, model: str, slot: Slot = Slot.ANSWER) -> Candidate | None:
