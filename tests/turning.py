@@ -1,0 +1,110 @@
+"""A home whose log is ready for a cycle: the sample filing, its questions asked of the teacher."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from backend.cli.opening import House
+from backend.flywheel import Flywheel, Wheel
+from backend.models import Models
+from backend.records import Cycle, Secret
+from backend.samples import SAMPLE_PDF, SAMPLE_QUESTIONS
+from backend.settings import load_settings
+from backend.store import cycles
+from backend.store.database import transaction
+from backend.store.secrets import EXAM
+
+ASKED = 150
+KEY = "1d" * 32
+"""Of the hash that parts training from exam: fixed, so that a test knows what it gets."""
+QUICK: dict[str, Any] = {
+    "exam_share": 0.3,
+    "min_questions": 8,
+    "look_every": 8,
+    "max_questions": 16,
+    "epochs": 10,
+}
+"""A cycle with a small exam and a short training, for tests that ask for neither."""
+
+
+def sample_questions() -> list[str]:
+    """The sample's own questions, of every kind in turn."""
+    lines = SAMPLE_QUESTIONS.read_text(encoding="utf-8").splitlines()
+    rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    return [row["question"] for row in sorted(rows, key=lambda row: row["id"].split("-")[1])]
+
+
+@contextmanager
+def house_at(home: Path, **settings: Any) -> Generator[House]:
+    """Everything a command has, in one home."""
+    with ExitStack() as closing:
+        yield House(load_settings(home=home, base_url="local", **settings), closing)
+
+
+@cache
+def template() -> Path:
+    """The home, made once; tests copy it."""
+    home = Path(tempfile.mkdtemp(prefix="tenk-turning-")) / "home"
+    with house_at(home) as house:
+        with transaction(house.engine) as session:
+            session.add(Secret(name=EXAM, value=KEY))
+        asyncio.run(_filled(house))
+    return home
+
+
+async def _filled(house: House) -> None:
+    await house.library.ingest([Path(SAMPLE_PDF)])
+    for number, question in enumerate(sample_questions()[:ASKED]):
+        await house.assistant.ask(question, thread=f"t{number}")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A home of one's own, and what turns its wheel."""
+
+    house: House
+    flywheel: Flywheel
+
+    def open(self) -> int:
+        """A cycle that was asked for; the running one where there is one."""
+        with transaction(self.house.engine) as session:
+            return cycles.open_cycle(session, by="test", tag="tag-of-this-cycle").id or 0
+
+    def cycle(self, key: int = 1) -> Cycle:
+        """The row as it is now."""
+        with transaction(self.house.engine) as session:
+            return cycles.cycle(session, key)
+
+    def texts(self, kind: str, key: int = 1) -> list[str]:
+        """What happened, of one kind."""
+        with transaction(self.house.engine) as session:
+            return [one.text for one in cycles.events(session, key) if one.kind == kind]
+
+
+@contextmanager
+def ready(
+    folder: Path, *, models: Callable[[Models], Any] | None = None, **settings: Any
+) -> Generator[Ready]:
+    """A copy of the home, with settings that make a cycle quick unless told otherwise.
+
+    `models`: makes what stands between the flywheel and the models.
+    """
+    home = folder / "ready"
+    if not home.exists():
+        shutil.copytree(template(), home)
+    with house_at(home, **(QUICK | settings)) as house:
+        reached = models(house.models) if models else house.models
+        wheel = Wheel(house.settings, house.engine, reached, rest=no_rest)
+        yield Ready(house, Flywheel(wheel))
+
+
+async def no_rest(seconds: float) -> None:
+    """Gives way to others, and waits for nothing."""
+    await asyncio.sleep(0)
