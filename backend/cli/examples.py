@@ -86,9 +86,13 @@ def _shortened(text: str, width: int = 60) -> str:
 @app.command()
 def show(example: Number, json: Json = False) -> None:
     """Show one example whole: what the model saw and what it learns to say."""
-    with opened() as house:
+    from backend.store.database import transaction
+    from backend.store.turns import models_trained_on
+
+    with opened() as house, transaction(house.engine) as session:
         one = _one(house, example)
-    row = {**example_row(one), "messages": one.example.messages}
+        learned_by = models_trained_on(session, example)
+    row = {**example_row(one), "messages": one.example.messages, "learned_by": learned_by}
     if json:
         as_json(row)
         return
@@ -98,6 +102,8 @@ def show(example: Number, json: Json = False) -> None:
     for message in row["messages"]:
         typer.echo(f"\n--- {message['role']}\n{message['content']}")
     typer.echo(f"\n--- assistant\n{row['answer']}")
+    if learned_by:
+        typer.echo(f"\nLearned by {', '.join(learned_by)}.")
 
 
 def _decide(example: int, decision: str, reason: str, json: bool) -> None:
