@@ -92,7 +92,8 @@ def show(example: Number, json: Json = False) -> None:
     with opened() as house, transaction(house.engine) as session:
         one = _one(house, example)
         learned_by = models_trained_on(session, example)
-    row = {**example_row(one), "messages": one.example.messages, "learned_by": learned_by}
+    row: dict[str, Any] = {**example_row(one), "messages": one.example.messages}
+    row["learned_by"] = learned_by
     if json:
         as_json(row)
         return
