@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from backend.datasets import Curated, Rules, curate, exam_side, without_exam_questions
+from backend.models import price
 from backend.records import Candidate, Cycle, CycleEvent, Role, Score, Sitting, Verdict
 from backend.store import cycles
 from backend.store.filings import filings
@@ -22,26 +23,26 @@ if TYPE_CHECKING:
 
     from backend.settings import Settings
 
+MANY = 1000
+"""Exam questions that nobody would write to tell two models apart."""
 HELD_UP = "cycle"
 """Subject of the notice about a cycle that a server or a setting holds up."""
 
 
 def standing(session: "Session", settings: "Settings") -> dict[str, Any]:
     """What a status tells; shapes as `tenk status --json` prints them."""
-    active = active_candidate(session)
     running = cycles.running_cycle(session)
     exam = Counter(one.state for one in cycles.exam_questions(session))
     return {
-        "active": {
-            "model": active.model if active else settings.endpoint(Role.TEACHER).model,
-            "role": active.role if active else Role.TEACHER.value,
-        },
+        "active": active_row(session, settings),
         "activation": activation_row(session),
         "filings": len(filings(session)),
         **log_totals(session),
+        **spend_row(session, settings),
         "examples": example_counts(curated(session, settings)),
         "exam": {"active": exam["active"], "quarantined": exam["quarantined"]},
         "cycle": running_row(session, running) if running else None,
+        "next_run": None,
         "verdict": last_verdict(session),
         "warnings": [one.text for one in notices(session)],
     }
@@ -66,15 +67,48 @@ def example_counts(every: Iterable[Curated]) -> dict[str, Any]:
     }
 
 
+def spend_row(session: "Session", settings: "Settings") -> dict[str, Any]:
+    """What was spent in USD: on answers, on exams with their judging, on training.
+
+    `unpriced` names what has no known price, by which the sum falls short.
+    """
+    exams, trained = cycles.exam_spend(session), cycles.training_usd(session)
+    unpriced = {f"exam of cycle {one.cycle}" for one in exams if one.unpriced}
+    unpriced |= {f"training of cycle {key}" for key, usd in trained.items() if usd is None}
+    judged = 0.0
+    for one in exams:
+        rates = price(one.judge, settings.prices)
+        if rates is None:
+            unpriced.add(f"judging of cycle {one.cycle}")
+        else:
+            read, written = one.judge_prompt_tokens, one.judge_completion_tokens
+            judged += (read * rates[0] + written * rates[1]) / 1e6
+    spend = {
+        "answers_usd": log_totals(session)["spend_usd"],
+        "exams_usd": judged + sum(one.answers_usd for one in exams),
+        "training_usd": sum(usd or 0.0 for usd in trained.values()),
+    }
+    return {
+        "spend_usd": sum(spend.values()),
+        "spend": {**spend, "unpriced": sorted(unpriced)},
+    }
+
+
 # -- models
+
+
+def active_row(session: "Session", settings: "Settings") -> dict[str, str]:
+    """The model that answers the next question; the teacher before the first swap."""
+    if (active := active_candidate(session)) is not None:
+        return {"model": active.model, "role": active.role}
+    return {"model": settings.endpoint(Role.TEACHER).model, "role": Role.TEACHER.value}
 
 
 def activation_row(session: "Session") -> dict[str, Any] | None:
     """Since when, by whom and why the active model answers; None before the first swap."""
-    history = cycles.activations(session)
-    if not history:
+    latest = cycles.latest_activation(session)
+    if latest is None:
         return None
-    latest = history[0]
     made = origin(session, session.get_one(Candidate, latest.candidate))
     return {
         "at": latest.at,
@@ -156,9 +190,18 @@ def last_verdict(session: "Session") -> dict[str, Any] | None:
 
 
 def verdict_row(told: Verdict) -> dict[str, Any]:
-    """A verdict without its certificate."""
+    """A verdict without its certificate, and what the questions that it needs would cost."""
     named = ("decision", "gain", "low", "high", "questions", "reasons", "need_more")
-    return {name: getattr(told, name) for name in named}
+    return {**{name: getattr(told, name) for name in named}, "need_more_usd": _need_usd(told)}
+
+
+def _need_usd(told: Verdict) -> float | None:
+    """By what this exam took for each question; None where that is not known."""
+    more: dict[str, Any] = told.certificate.get("more", {})
+    asked = len(more.get("questions", {})) + len(more.get("put_aside", {}))
+    if not told.need_more or not asked or more.get("usd") is None:
+        return None
+    return told.need_more * more["usd"] / asked
 
 
 def cycle_row(session: "Session", row: Cycle, *, state: str, teacher: str) -> dict[str, Any]:
@@ -173,6 +216,7 @@ def cycle_row(session: "Session", row: Cycle, *, state: str, teacher: str) -> di
         "job": row.job,
         "candidate": candidate.model if candidate else None,
         "verdict": verdict_row(told) if told else None,
+        "judge": row.exam.get("judge"),
         "active": active.model if active else teacher,
         "ended": row.ended,
     }
@@ -203,9 +247,16 @@ def what_next(row: dict[str, Any], *, door: str = "tenk ") -> str:
             return f"{row['active']} answers now. See every question: tenk cycle {key}"
         return f"{row['active']} answers from the next question on. Undo it: {door}rollback"
     more = verdict["need_more"]
-    if verdict["decision"] == "hold" and more:
+    if verdict["decision"] == "hold" and more and more > MANY:
         return (
-            f"{row['active']} stays. {more} more exam questions would decide: "
+            f"{row['active']} stays: the two are about equal, and it would take {more:,} more "
+            "questions to tell them apart. More and better examples do more: tenk examples"
+        )
+    if verdict["decision"] == "hold" and more:
+        usd = verdict.get("need_more_usd")
+        cost = f", about ${usd:.2f}" if usd else ""
+        return (
+            f"{row['active']} stays. {more} more exam questions would decide{cost}: "
             f"tenk questions generate --n {more}, then {door}retrain"
         )
     return f"{row['active']} stays. See every question: tenk cycle {key}"

@@ -6,7 +6,7 @@ It alone knows which decisions need a reason, and what rolling back goes back to
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from backend.errors import DataError, NotFound
+from backend.errors import DataError, JobGone, NotFound, ProviderError, TenkError
 from backend.models.training import Trainer
 from backend.records import Candidate, Cycle, Role
 from backend.store import cycles
@@ -37,11 +37,20 @@ async def cancel_cycle(engine: "Engine", models: "Models", key: int, *, reason: 
         row = cycles.cycle(session, key)
     if not ended:
         raise DataError(f"Cycle {key} has ended: {row.ended} There is nothing to cancel.")
-    if row.candidate is None and row.files:
-        trainer = Trainer(models)  # a job may be there before its id is written down
+    if row.candidate is not None or not row.files:
+        return
+    trainer = Trainer(models)
+    try:  # a job may be there before its id is written down
         job = await (trainer.job(row.job) if row.job else trainer.find(row.tag))
-        if job is not None and not job.ended:
-            await trainer.cancel(job.id)
+        if job is not None:
+            await trainer.stop(job)
+    except JobGone:
+        return
+    except TenkError as error:
+        raise ProviderError(
+            f"Cycle {key} is ended, but perhaps not its fine-tuning job, which may still cost: "
+            f"{error}"
+        ) from error
 
 
 def promote(

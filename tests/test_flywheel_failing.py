@@ -13,6 +13,7 @@ from backend.flywheel import Step
 from backend.flywheel.recording import Record
 from backend.flywheel.steps import next_step
 from backend.records import Message, Role, Usage
+from backend.steering import cancel_cycle
 from backend.store import cycles
 from backend.store.database import transaction
 from tests.strict_server import KEY, Reply, StrictServer, cut, refuse, say, strict_server
@@ -141,13 +142,18 @@ def test_a_cycle_cancelled_while_it_trains_ends_and_its_job_too(tmp_path: Path) 
     assert [job["status"] for job in tuning.mine()] == ["cancelled"]
 
 
+async def cancel(it: Ready) -> None:
+    wheel = it.flywheel.wheel
+    await cancel_cycle(wheel.engine, wheel.models, 1, reason="cancelled by hand")
+
+
 async def _cancelled_when(it: Ready, time_has_come: Callable[[], bool]) -> Any:
     key = it.open()
     running = asyncio.create_task(it.flywheel.advance(key))
     async with asyncio.timeout(60):
         while not time_has_come():
             await asyncio.wait([running], timeout=0.02)
-        await it.flywheel.cancel(key)
+        await cancel(it)
         return await running
 
 
@@ -172,7 +178,7 @@ def test_a_job_that_nobody_wrote_down_is_found_by_its_tag_and_stopped(tmp_path: 
         server.script["GET /fine_tuning/jobs"] = [give_none(), refuse(503, "Overloaded.")]
         with pytest.raises(ProviderError):
             advanced(it)
-        asyncio.run(it.flywheel.cancel(1))
+        asyncio.run(cancel(it))
 
     assert [job["status"] for job in tuning.mine()] == ["cancelled"]
 
@@ -188,7 +194,7 @@ def test_a_cycle_ends_though_its_server_cannot_be_reached(tmp_path: Path) -> Non
         with pytest.raises(ProviderError):
             advanced(it)
         with pytest.raises(ProviderError, match=r"ended, but perhaps not.*503"):
-            asyncio.run(it.flywheel.cancel(1))
+            asyncio.run(cancel(it))
 
         assert it.cycle().ended == "cancelled by hand"
 
@@ -201,7 +207,7 @@ def test_a_job_that_has_ended_is_no_hindrance_to_cancelling(tmp_path: Path) -> N
     ):
         with pytest.raises(ProviderError, match="500"):
             advanced(it)
-        asyncio.run(it.flywheel.cancel(1))
+        asyncio.run(cancel(it))
 
         assert it.cycle().ended == "cancelled by hand"
 
@@ -213,7 +219,7 @@ def test_what_has_ended_cannot_be_cancelled(tmp_path: Path) -> None:
     ):
         reason = advanced(it).ended
         with pytest.raises(DataError, match="There is nothing to cancel"):
-            asyncio.run(it.flywheel.cancel(1))
+            asyncio.run(cancel(it))
 
         assert it.cycle().ended == reason
 

@@ -7,10 +7,11 @@ import typer
 
 from backend.cli.opening import House, opened
 from backend.cli.printing import Json, as_json, table
-from backend.errors import DataError
+from backend.cli.telling import Thinned, ending, line, lines, question_lines
+from backend.errors import ConfigurationError, ProviderError
 
 if TYPE_CHECKING:
-    from backend.records import Cycle, CycleEvent
+    from backend.records import Cycle
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks at what a cycle has done since."""
@@ -41,12 +42,12 @@ def retrain(
         with transaction(house.engine) as session:
             key = ask_for_cycle(session, by="tenk retrain").id or 0
         if wait:
-            asyncio.run(_go_on(house, key, quiet=json))
+            _wait(house, key, quiet=json)
         row = cycle_row(house, key)
     if json:
         as_json(row)
     elif wait:
-        _show_end(row)
+        _echo(ending(row))
     else:
         typer.echo(
             f"Cycle {key} is {row['state']}. The worker takes it on (`make chat` starts one; "
@@ -54,6 +55,22 @@ def retrain(
         )
     if wait and row["state"] == "failed":
         raise typer.Exit(1)
+
+
+def _wait(house: House, key: int, *, quiet: bool) -> None:
+    """Returns when the cycle has ended. Raises, with the way on, what holds it up."""
+    try:
+        asyncio.run(_go_on(house, key, quiet=quiet))
+    except (ConfigurationError, ProviderError) as error:
+        raise type(error)(
+            f"{error} Cycle {key} keeps what it has done, and goes on from there: "
+            "tenk retrain --wait"
+        ) from error
+
+
+def _echo(told_lines: list[str]) -> None:
+    for told in told_lines:
+        typer.echo(told)
 
 
 async def _go_on(house: House, key: int, *, quiet: bool) -> None:
@@ -79,23 +96,18 @@ async def _show_events(house: House, key: int, *, quiet: bool) -> None:
     from backend.store.cycles import events
     from backend.store.database import transaction
 
-    last = 0
+    last, worth = 0, Thinned()
     while True:
         with transaction(house.engine) as session:
             fresh = events(session, key, after=last)
             ended = one_cycle(session, key).ended is not None
         for event in fresh:
             last = event.id or last
-            if not quiet:
-                typer.echo(event_line(event), err=True)
+            if not quiet and worth(event):
+                typer.echo(line(event), err=True)
         if ended:
             return
         await asyncio.sleep(LOOK_AGAIN)
-
-
-def event_line(event: "CycleEvent") -> str:
-    """An event as a person reads it: steps stand out, the rest is indented."""
-    return f"{event.at:%H:%M:%S}  " + (event.text if event.kind == "step" else f"  {event.text}")
 
 
 def cycle_row(house: House, key: int) -> dict[str, Any]:
@@ -118,19 +130,6 @@ def state_of(row: "Cycle") -> str:
     if row.ended is None:
         return next_step(row).value
     return "failed" if row.failed else "done"
-
-
-def _show_end(row: dict[str, Any]) -> None:
-    from backend.standing import verdict_words, what_next
-
-    verdict = row["verdict"]
-    if verdict is None:
-        typer.echo(f"Cycle {row['cycle']} ended without a verdict: {row['ended']}")
-        return
-    typer.echo(verdict_words(verdict))
-    for reason in verdict["reasons"]:
-        typer.echo(f"  {reason}")
-    typer.echo(what_next(row))
 
 
 def cycles(json: Json = False) -> None:
@@ -159,72 +158,51 @@ def cycle(
     json: Json = False,
 ) -> None:
     """Show one cycle in full: what happened, every question's scores, the verdict."""
+    from backend.steering import cancel_cycle
     from backend.store.cycles import cycle as one_cycle
-    from backend.store.cycles import end_cycle, events
+    from backend.store.cycles import events
     from backend.store.database import transaction
 
     with opened() as house:
         if cancel:
-            asyncio.run(_cancel(house, number))
+            reason = "cancelled by hand"
+            asyncio.run(cancel_cycle(house.engine, house.models, number, reason=reason))
         with transaction(house.engine) as session:
-            if cancel:
-                end_cycle(session, number, "cancelled by hand", failed=True)
             one_cycle(session, number)
             told = events(session, number)
         row, questions = cycle_row(house, number), question_rows(house, number)
-    happened = [{"at": e.at, "kind": e.kind, "text": e.text, **e.numbers} for e in told]
     if json:
+        happened = [{"at": e.at, "kind": e.kind, "text": e.text, **e.numbers} for e in told]
         as_json({**row, "events": happened, "questions": questions})
         return
-    for event in told:
-        typer.echo(event_line(event))
+    _echo(lines(told))
     for question in questions:
-        scores = "  ".join(f"{arm} {_score(mark)}" for arm, mark in question["arms"].items())
-        typer.echo(f"  {question['question']}\n    {scores}")
-    _show_end(row) if row["ended"] else typer.echo(f"Cycle {number} goes on: {row['state']}.")
-
-
-async def _cancel(house: House, key: int) -> None:
-    """Stop the provider's job too: what is not trained is not paid."""
-    from backend.models.training import Trainer
-    from backend.store.cycles import cycle as one_cycle
-    from backend.store.database import transaction
-
-    with transaction(house.engine) as session:
-        row = one_cycle(session, key)
-    if row.ended is not None:
-        raise DataError(f"Cycle {key} has ended: {row.ended}. There is nothing to cancel.")
-    if row.job is not None and row.candidate is None:
-        await Trainer(house.models).cancel(row.job)
-
-
-def _score(mark: dict[str, Any]) -> str:
-    value = mark["ragas_score"]
-    return "missing" if value is None else f"{value:.2f}"
+        _echo(question_lines(question))
+    _echo(ending(row) if row["ended"] else [f"Cycle {number} goes on: {row['state']}."])
 
 
 def question_rows(house: House, key: int) -> list[dict[str, Any]]:
-    """Every exam question of a cycle with each arm's answer and scores, in the order asked."""
+    """Every exam question of a cycle with each arm's answers and scores, in the order asked."""
     from dataclasses import asdict
 
     from backend.exam import Arm, table
-    from backend.flywheel.examining import sat_of
-    from backend.records import ExamQuestion, Role
-    from backend.store.cycles import sittings
+    from backend.flywheel.sittings import sat_of
+    from backend.records import Role
+    from backend.store.cycles import cycle as one_cycle
+    from backend.store.cycles import exam_questions, sittings
+    from backend.store.cycles import verdict as one_verdict
     from backend.store.database import transaction
 
     with transaction(house.engine) as session:
-        told = sittings(session, key)
-        texts = {
-            row.question: question.question
-            for row, _ in told
-            if (question := session.get(ExamQuestion, row.question))
-        }
+        told, decided = sittings(session, key), one_cycle(session, key).verdict
+        texts = {one.id: one.question for one in exam_questions(session)}
+        more = one_verdict(session, decided).certificate.get("more", {}) if decided else {}
     sats = [sat_of(row, scores) for row, scores in told]
     arms = [Arm(name, Role.STUDENT, "") for name in dict.fromkeys(sat.arm for sat in sats)]
     return [
         {
             "question": texts.get(row.question, ""),
+            "put_aside": more.get("put_aside", {}).get(str(row.question)),
             "arms": {name: asdict(mark) for name, mark in row.marks.items()},
         }
         for row in table(sats, arms)

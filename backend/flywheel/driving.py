@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend import datasets, exam, finetuning
-from backend.errors import DataError, JobGone, ProviderError, TenkError
+from backend.errors import DataError, JobGone
 from backend.flywheel.examining import ACTIVE, Examination, Fixed, active_arm
 from backend.flywheel.recording import Cancelled, Record
 from backend.flywheel.steps import Step, next_step
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 HELLO = [Message(role="user", content="Question: Are you there?")]
 PROMOTIONS = ("promote", "promote_cheaper")
-BY_HAND = "cancelled by hand"
 
 
 @dataclass(frozen=True)
@@ -76,25 +75,6 @@ class Flywheel:
             except (DataError, JobGone) as reason:
                 record.end(str(reason), failed=True)
 
-    async def cancel(self, key: int, reason: str = BY_HAND) -> None:
-        """End the cycle, and its job too: what is not trained is not paid.
-
-        Raises DataError where the cycle has ended; ProviderError where it is ended now, and its
-        job could not be.
-        """
-        record = Record(self.wheel.engine, key)
-        if not record.end(reason, failed=True):
-            raise DataError(
-                f"Cycle {key} has ended: {record.read().ended} There is nothing to cancel."
-            )
-        try:
-            await self._cancel_job(record.read())
-        except TenkError as error:
-            raise ProviderError(
-                f"Cycle {key} is ended, but perhaps not its fine-tuning job, which may still "
-                f"cost: {error}"
-            ) from error
-
     @contextmanager
     def alone(self) -> Generator[bool]:
         """Whether this process may advance cycles; false while another one does."""
@@ -106,15 +86,6 @@ class Flywheel:
                 yield False
                 return
             yield True
-
-    async def _cancel_job(self, cycle: Cycle) -> None:
-        """The job may be there before its id is written down: then its tag finds it."""
-        trainer = Trainer(self.wheel.models)
-        if cycle.candidate is not None or not cycle.files:
-            return
-        job = await (trainer.job(cycle.job) if cycle.job else trainer.find(cycle.tag))
-        if job is not None:
-            await _stop(trainer, job)
 
     # -- the steps
 
@@ -252,7 +223,7 @@ class Flywheel:
         try:
             record.fill(job=job.id)
         except Cancelled:  # in the very moment: nobody else knows of this job
-            await _stop(trainer, job)
+            await trainer.stop(job)
             raise
         record.note("note", f"Job {job.id} on {order.base_model}")
 
@@ -335,17 +306,6 @@ class Flywheel:
         candidate = session.get_one(Candidate, cycle.candidate)
         by = f"verdict {verdict.id}"
         cycles.activate(session, candidate, by=by, reason=" ".join(verdict.reasons))
-
-
-async def _stop(trainer: Trainer, job: Job) -> None:
-    """Cancel a job; one that has ended meanwhile is no failure."""
-    if job.ended:
-        return
-    try:
-        await trainer.cancel(job.id)
-    except ProviderError:
-        if not (await trainer.job(job.id)).ended:
-            raise
 
 
 def _dropped(rules: dict[str, int]) -> str:

@@ -18,6 +18,7 @@ from backend.flywheel.sittings import (
     sits_as,
     sitting_of,
     unanswerable,
+    usd_of,
 )
 from backend.models import price
 from backend.records import Candidate, Cycle, ExamQuestion, Passage, Role, Verdict
@@ -319,6 +320,7 @@ class Examination:
             more={
                 "questions": {str(one.id): one.question for one in asked},
                 "put_aside": {str(key): UNANSWERABLE for key in sorted(aside)},
+                "usd": usd_of(self._sat(), price(fixed.judge, self.settings.prices)),
             },
         )
         return Verdict(

@@ -30,6 +30,20 @@ def unanswerable(sats: Sequence[exam.Sat], judge: str, *, repeats: int) -> set[i
     return {question for question, times in refused.items() if times == repeats}
 
 
+def usd_of(sats: Sequence[exam.Sat], judge: tuple[float, float] | None) -> float | None:
+    """What answers and judging came to; `judge`: USD per million tokens in and out.
+
+    None where a price is not known.
+    """
+    costs = [sat.answered.cost for sat in sats if sat.answered is not None]
+    known = [cost for cost in costs if cost is not None]
+    if judge is None or len(known) < len(costs):
+        return None
+    read = sum(sat.judging.prompt_tokens for sat in sats)
+    written = sum(sat.judging.completion_tokens for sat in sats)
+    return sum(known) + (read * judge[0] + written * judge[1]) / 1e6
+
+
 def scorecards(
     asked: Sequence[ExamQuestion],
     sats: Sequence[exam.Sat],

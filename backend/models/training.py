@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from backend.errors import ConfigurationError, DataError, JobGone, ModelGone, TenkError
+from backend.errors import (
+    ConfigurationError,
+    DataError,
+    JobGone,
+    ModelGone,
+    ProviderError,
+    TenkError,
+)
 from backend.models.clients import Models
 from backend.models.failures import foreign_errors, refusal_of
 from backend.records import Role
@@ -147,6 +154,16 @@ class Trainer:
         client = await self.models.client(Role.STUDENT)
         with self._worded(key):
             return _job(await client.fine_tuning.jobs.cancel(key))
+
+    async def stop(self, job: Job) -> None:
+        """Cancel a job; one that has ended meanwhile is no failure."""
+        if job.ended:
+            return
+        try:
+            await self.cancel(job.id)
+        except ProviderError:
+            if not (await self.job(job.id)).ended:
+                raise
 
     @contextmanager
     def _worded(self, job: str | None = None, *, refused: str = "") -> Generator[None]:

@@ -231,6 +231,12 @@ def activations(session: Session, slot: Slot = Slot.ANSWER) -> list[Activation]:
     return list(session.exec(found.order_by(col(Activation.id).desc())))
 
 
+def latest_activation(session: Session, slot: Slot = Slot.ANSWER) -> Activation | None:
+    """What fills the slot now; None before the first swap."""
+    found = select(Activation).where(Activation.slot == slot.value)
+    return session.exec(found.order_by(col(Activation.id).desc()).limit(1)).first()
+
+
 def activate(session: Session, candidate: Candidate, *, by: str, reason: str) -> Activation:
     """Point the slot at `candidate`. Rolling back is activating the earlier one again."""
     assert candidate.id is not None, "a candidate is stored before it is activated"

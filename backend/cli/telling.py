@@ -1,0 +1,78 @@
+"""What happened in a cycle goes in; the lines that a person who watches it reads come out."""
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from backend.records import CycleEvent
+
+LINES = 10
+"""About so many losses of a training are shown; all are kept."""
+LIMITS = (
+    "Scored by tenk's own judge, which is no language model: it tells large differences from small "
+    "ones, not right from wrong."
+)
+
+
+@dataclass
+class Thinned:
+    """Tells which events are worth a line, one after the other as they come."""
+
+    part: int = -1
+    count: int = 0
+
+    def __call__(self, event: "CycleEvent") -> bool:
+        """Whether to show it: everything but most of the losses."""
+        if event.kind != "loss":
+            return True
+        self.count += 1
+        step, total = (event.numbers.get(name, 0.0) for name in ("step", "total_steps"))
+        if not total:  # nobody knows how many will come: the 1st, 2nd, 4th, 8th ...
+            return self.count & (self.count - 1) == 0
+        part = int(LINES * step / total)
+        worth, self.part = part > self.part, max(part, self.part)
+        return worth
+
+
+def lines(events: "Iterable[CycleEvent]", thinned: Thinned | None = None) -> list[str]:
+    """The events as a person reads them."""
+    worth = thinned or Thinned()
+    return [line(event) for event in events if worth(event)]
+
+
+def line(event: "CycleEvent") -> str:
+    """One event, in the reader's own time: steps stand out, the rest is indented."""
+    moment = event.at.replace(tzinfo=UTC).astimezone()
+    return f"{moment:%H:%M:%S}  " + (event.text if event.kind == "step" else f"  {event.text}")
+
+
+def ending(row: dict[str, Any]) -> list[str]:
+    """How a cycle ended: the verdict in words with its reasons, and what to do next."""
+    from backend.models import is_local
+    from backend.standing import verdict_words, what_next
+
+    verdict = row["verdict"]
+    if verdict is None:
+        return [f"Cycle {row['cycle']} ended without a verdict: {row['ended']}"]
+    told = [verdict_words(verdict), *(f"  {reason}" for reason in verdict["reasons"])]
+    if verdict["decision"].startswith("promote") and row["active"] != row["candidate"]:
+        told.append(f"  {row['ended']}")
+    if row["judge"] and is_local(row["judge"]):
+        told.append(f"  {LIMITS}")
+    return [*told, what_next(row)]
+
+
+def question_lines(question: dict[str, Any]) -> list[str]:
+    """One exam question with each arm's score."""
+    if question["put_aside"]:
+        return [f"  {question['question']}", f"    does not count: {question['put_aside']}"]
+    scores = "  ".join(f"{arm} {_score(mark)}" for arm, mark in question["arms"].items())
+    return [f"  {question['question']}", f"    {scores}"]
+
+
+def _score(mark: dict[str, Any]) -> str:
+    value = mark["ragas_score"]
+    return "missing" if value is None else f"{value:.2f}"
