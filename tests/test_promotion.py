@@ -517,6 +517,17 @@ def test_one_changed_value_anywhere_fails_it() -> None:
         assert not verify(spoilt).ok, path
 
 
+def test_one_changed_digit_anywhere_in_its_file_fails_it() -> None:
+    text = json.dumps(certified(random_exam(3)), indent=1)
+    # the last digits of long decimals are where a change could be read as the same number
+    ends = [at for at in range(len(text) - 1) if text[at].isdigit() and not text[at + 1].isdigit()]
+
+    for at in ends:
+        changed = f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}"
+        assert json.loads(changed) != json.loads(text), text[at - 30 : at + 1]
+    assert not verify(json.loads(changed)).ok
+
+
 def spoil(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return not value

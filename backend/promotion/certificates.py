@@ -15,6 +15,8 @@ from backend.promotion.deciding import Policy, Verdict, conclude, policy_for
 from backend.promotion.scorecards import Card, Scorecards, clean
 
 FORMAT = "tenk certificate 1"
+PLACES = 10
+"""Decimals of each score that a certificate holds, and that its verdict rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +108,23 @@ def _line(verdict: Verdict) -> str:
 
 
 def _plain(card: Card) -> Card:
-    """The card with missing scores as None, for JSON has no NaN."""
+    """The card with missing scores as None, for JSON has no NaN, and numbers rounded: of two long
+    decimals that differ in their last digit, both can be read as the same number, and a changed
+    digit must show."""
     return Card(
         card.arm,
         card.question,
         card.repeat,
-        {metric: clean(value) for metric, value in card.scores.items()},
+        {metric: _short(clean(value)) for metric, value in card.scores.items()},
         card.refused,
         card.figure_errors,
-        card.seconds,
-        card.cost,
+        _short(card.seconds),
+        _short(card.cost),
     )
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, PLACES)
 
 
 def _read(body: dict[str, Any]) -> Contents:
