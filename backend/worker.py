@@ -10,6 +10,7 @@ from backend.doctor import examine
 from backend.errors import ConfigurationError, ProviderError
 from backend.flywheel import Flywheel, Wheel
 from backend.records import Notice
+from backend.standing import HELD_UP
 from backend.store.cycles import running_cycle
 from backend.store.database import transaction
 from backend.store.notices import put_notice, remove_notice, replace_notices
@@ -27,7 +28,6 @@ GLANCE = 2.0
 """Seconds between two looks for a cycle that was asked for."""
 REST = 60.0
 """Seconds before a cycle that a server or a setting holds up is tried again."""
-HELD_UP = "cycle"
 MODEL_OF = "model of the "
 
 
@@ -67,6 +67,8 @@ async def turn(wheel: Wheel) -> bool:
     """
     with transaction(wheel.engine) as session:
         waiting = running_cycle(session)
+        if waiting is None:
+            remove_notice(session, HELD_UP)
     if waiting is None:
         return False
     flywheel = Flywheel(wheel)
@@ -82,7 +84,7 @@ async def turn(wheel: Wheel) -> bool:
             with transaction(wheel.engine) as session:
                 remove_notice(session, HELD_UP)
             return True
-    await asyncio.sleep(REST)
+    await wheel.rest(REST)
     return True
 
 

@@ -25,8 +25,9 @@ def put_notice(session: Session, subject: str, text: str) -> None:
 
 
 def remove_notice(session: Session, subject: str) -> None:
-    """It is no longer so."""
-    session.exec(delete(Notice).where(col(Notice.subject) == subject))
+    """It is no longer so. Looks first: a write would make every other one wait."""
+    if session.get(Notice, subject) is not None:
+        session.exec(delete(Notice).where(col(Notice.subject) == subject))
 
 
 def log_totals(session: Session) -> dict[str, Any]:
