@@ -9,7 +9,7 @@ from uuid import uuid4
 from backend.errors import DataError, JobGone, NotFound, ProviderError, TenkError
 from backend.models.training import Trainer
 from backend.records import Candidate, Cycle, Role
-from backend.store import cycles
+from backend.store import cycles, serving
 from backend.store.database import transaction
 from backend.store.turns import candidate_named
 
@@ -100,15 +100,8 @@ def _named(session: "Session", settings: "Settings", model: str) -> Candidate:
 
 def roll_back(session: "Session", settings: "Settings", *, by: str, reason: str = "") -> Candidate:
     """Let the model that answered before answer again. Raises DataError where there was none."""
-    history = cycles.activations(session)
-    if not history:
-        raise DataError("No model was ever swapped in, so there is nothing to go back to.")
-    before = next((one.candidate for one in history if one.candidate != history[0].candidate), None)
-    if before is not None:
-        chosen = session.get_one(Candidate, before)
-    else:
-        chosen = _named(session, settings, Role.TEACHER.value)
-    if chosen.id == history[0].candidate:
-        raise DataError(f"{chosen.model} has answered from the start; there is nothing before it.")
-    cycles.activate(session, chosen, by=by, reason=reason)
-    return chosen
+    teacher = settings.endpoint(Role.TEACHER).model
+    row = serving.roll_back(session, teacher=teacher, by=by, reason=reason)
+    if row is None:
+        raise DataError("No model that was swapped in answers, so there is nothing to go back to.")
+    return session.get_one(Candidate, row.candidate)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ import chainlit as cl
 from chainlit.data import get_data_layer
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
-from chainlit.utils import utc_now
 
 from backend.errors import Stopped
 from backend.index.choosing import choose
@@ -25,42 +24,21 @@ from backend.store.database import transaction
 from backend.store.filings import filings
 from bot import render
 from bot.history import as_user
+from bot.orders import order_of
+from bot.reviewing import REVIEW
+from bot.saying import Reply, pdf_at
 from bot.signin import stamp
 from bot.wire import tell
 
 if TYPE_CHECKING:
     from backend.records import Filing, Person, Turn
+    from bot.admin import Admin
     from bot.opening import House
+    from bot.orders import Order
 
 log = logging.getLogger("tenk.chat")
 SHOWN_EVERY = 0.25
 """Seconds between two looks at how far a file has been read."""
-
-
-@dataclass
-class Reply:
-    """One answer as it grows on the page."""
-
-    message: cl.Message = field(default_factory=lambda: cl.Message(""))
-    stopped: Callable[[str], str] = render.stopped_text
-    """What is said when it is stopped here."""
-
-    async def piece(self, text: str) -> None:
-        """Show the next piece."""
-        self.message.created_at = self.message.created_at or utc_now()
-        await self.message.stream_token(text)
-
-    async def ends(
-        self, text: str, *, rateable: bool = False, elements: Sequence[Any] = ()
-    ) -> None:
-        """Show and keep the whole."""
-        self.message.content = text
-        self.message.elements = [*elements]
-        self.message.wait_for_answer = not rateable  # what is no answer gets no thumbs
-        if self.message.created_at is None:
-            await self.message.send()
-        else:
-            await self.message.update()
 
 
 @dataclass(frozen=True)
@@ -68,6 +46,7 @@ class Chat:
     """The handlers, over the house that the server opened."""
 
     house: House
+    admin: Admin
     running: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
     """What is being answered, by page."""
     offered: dict[str, list[render.Starter]] = field(default_factory=dict)
@@ -107,11 +86,16 @@ class Chat:
 
     async def start(self) -> None:
         """An empty library is said, with what to do."""
+        await self.admin.offer()
         if not await asyncio.to_thread(self._filings):
             await cl.Message(render.EMPTY).send()
 
     async def resume(self, thread: Any) -> None:
-        """Chainlit shows the thread again by itself; without this it would not."""
+        """Chainlit shows the thread again by itself, after this."""
+        await self.admin.offer()
+        person = cl.context.session.user
+        if isinstance(person, cl.PersistedUser):
+            await self.admin.following.resume(thread, person.id)
 
     # -- a message
 
@@ -155,6 +139,10 @@ class Chat:
         if not await asyncio.to_thread(self._may, person.id, thread):
             await reply.ends(render.NOT_IN)
             return
+        order = order_of(message.command, message.content)
+        if order is not None or self.admin.reviewing.wants_text():
+            await self._obey(order, message.content, reply)
+            return
         uploads = [one for one in message.elements if one.path]
         taken = await self._take_in(uploads, reply) if uploads else []
         question = message.content.strip()
@@ -176,6 +164,18 @@ class Chat:
             on_token=reply.piece,
         )
         await self._show(reply, turn)
+
+    async def _obey(self, order: Order | None, text: str, reply: Reply) -> None:
+        """Carry out an order, or take the text that a button asked for."""
+        if order is None:
+            await self.admin.reviewing.correct(text)
+            return
+        self.admin.reviewing.forget()
+        session = cl.context.session
+        assert isinstance(session.user, cl.PersistedUser), "who is nobody was turned away before"
+        told = await self.admin.carry_out(order, person=session.user.id, thread=session.thread_id)
+        if told:
+            await reply.ends(told)
 
     def _may(self, person: str, thread: str) -> bool:
         if not self.house.sign_in.still(person):
@@ -312,15 +312,6 @@ def ticket(person: Person) -> cl.User:
     )
 
 
-def pdf_at(source: render.Source) -> cl.Pdf:
-    """A cited page, opened beside the chat by a click on its number."""
-    element = cl.Pdf(
-        name=source.mark, url=f"/filings/{source.filing}.pdf", page=source.page, display="side"
-    )
-    element.props = {"title": source.title}
-    return element
-
-
 def register(chat: Chat, data_layer: Any) -> None:
     """Hang the handlers on Chainlit."""
     cl.data_layer(lambda: data_layer)
@@ -330,6 +321,7 @@ def register(chat: Chat, data_layer: Any) -> None:
     cl.on_chat_start(chat.start)
     cl.on_chat_resume(chat.resume)
     cl.on_message(chat.answer)
+    cl.action_callback(REVIEW)(chat.admin.reviewing.press)
 
     async def stop(sid: str) -> None:
         if (session := WebsocketSession.get(sid)) is not None:

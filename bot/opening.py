@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backend.assistant import Assistant
 from backend.index import Index, open_index
 from backend.library import Library
-from backend.models import LocalApi, open_models
+from backend.models import LocalApi, Models, open_models
 from backend.records import Role
 from backend.store.database import open_database
 from bot.page import secret
@@ -26,6 +26,7 @@ class House:
 
     settings: Settings
     engine: Engine
+    models: Models
     index: Index
     assistant: Assistant
     library: Library
@@ -42,6 +43,7 @@ def open_house(settings: Settings, local: LocalApi) -> House:
     return House(
         settings=settings,
         engine=engine,
+        models=models,
         index=index,
         assistant=Assistant(engine=engine, models=models, index=index, settings=settings),
         library=Library(engine=engine, index=index, home=settings.home, settings=settings),

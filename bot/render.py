@@ -8,7 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from backend.claims import MARKER
 from backend.datasets import Curated
 from backend.errors import TenkError
 from backend.passages import cell_tuple
@@ -45,27 +47,53 @@ class Source:
 
 def answer_text(turn: Turn) -> str:
     """A finished answer as the chat shows it: the answer, its sources, the model that gave it."""
-    parts = [plain(turn.answer)]
-    if lines := [_source_line(source) for source in sources(turn)]:
+    parts = [plain(in_order(turn.answer, _order(turn.answer, turn.citations)))]
+    if lines := [source_line(source) for source in sources(turn)]:
         parts.append("**Sources**\n\n" + "\n".join(f"- {line}" for line in lines))
     return "\n\n".join([*parts, model_line(turn)])
 
 
+def _order(answer: str, citations: Sequence[dict[str, Any]]) -> dict[int, int]:
+    """From a passage's number to the number a reader sees: 1 for what is cited first."""
+    cited = {int(one["number"]) for one in citations}
+    used = [int(number) for number in MARKER.findall(answer)]
+    first = [number for number in dict.fromkeys([*used, *sorted(cited)]) if number in cited]
+    return {number: at for at, number in enumerate(first, start=1)}
+
+
+def in_order(answer: str, order: dict[int, int]) -> str:
+    """An answer with its citations numbered as a reader meets them."""
+
+    def shown(marker: re.Match[str]) -> str:
+        number = int(marker[1])
+        return f"[{order[number]}]" if number in order else marker[0]
+
+    return MARKER.sub(shown, answer)
+
+
 def sources(turn: Turn) -> list[Source]:
-    """The pages an answer cites, each number once, in the order of the numbers."""
-    passages = [Passage.model_validate(passage) for passage in turn.evidence]
+    """The pages an answer cites, each number once, in the order in which the answer cites them."""
+    return shown_sources(turn.answer, turn.evidence, turn.citations)
+
+
+def shown_sources(
+    answer: str, evidence: Sequence[dict[str, Any]], citations: Sequence[dict[str, Any]]
+) -> list[Source]:
+    """The same of an answer that is no turn's."""
+    passages = [Passage.model_validate(passage) for passage in evidence]
     by_number: dict[int, list[Citation]] = {}
-    for given in turn.citations:
+    for given in citations:
         citation = Citation.model_validate(given)
         by_number.setdefault(citation.number, []).append(citation)
     found: list[Source] = []
-    for number, cited in sorted(by_number.items()):
+    for number, shown in _order(answer, citations).items():
+        cited = by_number[number]
         passage = passages[number - 1] if number <= len(passages) else None
         name = _filing_name(passage) if passage else cited[0].file
         found.append(
             Source(
-                mark=f"[{number}]",
-                title=f"{number} · {name}, p. {cited[0].page}",
+                mark=f"[{shown}]",
+                title=f"{shown} · {name}, p. {cited[0].page}",
                 section=passage.section if passage else "",
                 filing=cited[0].filing,
                 page=cited[0].page,
@@ -80,7 +108,8 @@ def _filing_name(passage: Passage) -> str:
     return f"{short_name(passage.company)} 10-K{year}" if passage.company else passage.file
 
 
-def _source_line(source: Source) -> str:
+def source_line(source: Source) -> str:
+    """A source in the list under an answer."""
     where = source.title.split(" · ", 1)[1]
     if source.section:
         where += f", {source.section}"
@@ -95,13 +124,14 @@ def _as_prose(quote: str) -> str:
 
 
 def model_line(turn: Turn) -> str:
-    """Which model answered, in how long, and what that is worth."""
+    """Which model answered, from which cycle, in how long, and what that is worth."""
     seconds = f"{turn.seconds:.1f} s" if turn.seconds >= 0.05 else "under 0.1 s"
-    told = f"*Answered by* `{turn.model}` *({turn.role}) in {seconds}.*"
+    made = f", cycle {turn.cycle}" if turn.cycle is not None else ""
+    told = f"*Answered by* `{turn.model}` *({turn.role}{made}) in {seconds}.*"
     if is_local(turn.model):
         told += (
-            " *It ships with tenk and is no language model: it finds and quotes, and computes "
-            "nothing.*"
+            " *It ships with tenk and is no language model: it finds and quotes, and works out "
+            "changes and ratios.*"
         )
     return told
 

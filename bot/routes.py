@@ -1,4 +1,4 @@
-"""Our own HTTP routes, before Chainlit's of the same address: ratings, filings, uploads.
+"""Our own HTTP routes, before Chainlit's of the same address: ratings, buttons, filings, uploads.
 
 Chainlit's own take a rating from whoever is signed in; these ask whose answer it is. What Chainlit
 offers and tenk does not is answered with 404.
@@ -16,9 +16,9 @@ from uuid import NAMESPACE_URL, uuid5
 from chainlit import server as chainlit_server
 from chainlit.auth import get_configuration
 from chainlit.server import UserParam
-from chainlit.types import DeleteFeedbackRequest, UpdateFeedbackRequest
+from chainlit.session import WebsocketSession
+from chainlit.types import CallActionRequest, DeleteFeedbackRequest, UpdateFeedbackRequest
 from chainlit.user import PersistedUser
-from chainlit.utils import utc_now
 from fastapi import APIRouter, Depends, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.security import OAuth2PasswordRequestForm
@@ -28,8 +28,10 @@ from backend.store import history as rows
 from backend.store.database import transaction
 from backend.store.filings import filing
 from backend.store.turns import turn_of_step
+from bot.orders import refusal
 from bot.render import rating_note
-from bot.wire import tell
+from bot.reviewing import REVIEW, is_button
+from bot.wire import note, tell
 
 if TYPE_CHECKING:
     from bot.opening import House
@@ -52,6 +54,7 @@ def routes(house: House) -> APIRouter:
     router = APIRouter()
     _for_signing_in(router, house)
     _for_ratings(router, house)
+    _for_buttons(router, house)
     _for_files(router, house)
     for path, methods in NOT_OFFERED:
         router.add_api_route(path, _not_offered, methods=[*methods])
@@ -102,6 +105,24 @@ def _for_ratings(router: APIRouter, house: House) -> None:
         return {"success": True}
 
 
+def _for_buttons(router: APIRouter, house: House) -> None:
+    @router.post("/project/action")
+    async def press(pressed: CallActionRequest, user: UserParam) -> Response:
+        """Chainlit's own asks neither what somebody may do nor whether the page is there."""
+        person = _person(user)
+        session = WebsocketSession.get_by_id(pressed.sessionId)
+        if session is None:
+            raise HTTPException(404, "That page is not open any more. Load it again.")
+        if not isinstance(session.user, PersistedUser) or session.user.id != person:
+            raise HTTPException(403, "That page is another person's; nothing was done.")
+        role = await asyncio.to_thread(house.sign_in.role, person)
+        if refused := refusal(role, REVIEW):
+            raise HTTPException(403, refused)
+        if not is_button(pressed.action):
+            raise HTTPException(422, "There is no such button.")
+        return await chainlit_server.call_action(pressed, user)
+
+
 def _for_files(router: APIRouter, house: House) -> None:
     @router.get("/filings/{key}.pdf")
     async def pdf(key: str, user: UserParam) -> Response:
@@ -135,15 +156,15 @@ async def _rate(
 ) -> None:
     """Rate one's own answer, and say in its thread what that did to the training data."""
     try:
-        note = await asyncio.to_thread(
+        told = await asyncio.to_thread(
             _rated, house, person=person, step=step, rating=rating, comment=comment
         )
     except NotYours as refusal:
         raise HTTPException(403, str(refusal)) from None
     except NotFound as unknown:
         raise HTTPException(404, str(unknown)) from None
-    if note is not None:
-        await tell(person, note.thread, note.event, note.message)
+    if told is not None:
+        await tell(person, told.thread, told.event, told.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,27 +189,12 @@ def _rated(
         known = rows.step(session, key)
         if rating != -1 and known is None:
             return None  # the thumb itself says enough
-        message = {
-            **_NOTE,
-            "id": key,
-            "threadId": turn.thread,
-            "createdAt": known.detail["createdAt"] if known else utc_now(),
-            "output": rating_note(rating, rated.example),
-        }
+        message = note(key, turn.thread, rating_note(rating, rated.example))
+        if known is not None:
+            message["createdAt"] = known.detail["createdAt"]
         rows.save_step(session, message, person=person)
     return Note(turn.thread, "update_message" if known else "new_message", message)
 
-
-_NOTE: dict[str, Any] = {
-    "type": "assistant_message",
-    "name": "tenk",
-    "parentId": None,  # beside the exchange: inside it, it would take the thumbs over
-    "input": "",
-    "streaming": False,
-    "isError": False,
-    "waitForAnswer": False,
-    "metadata": {},
-}
 
 # -- filings
 

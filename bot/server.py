@@ -75,18 +75,24 @@ def build(house: House, key: str) -> Served:
     from chainlit.server import app as chainlit_app
     from chainlit.server import get_html_template
 
+    from bot.admin import Admin
     from bot.app import Chat, register, ticket
+    from bot.following import Following
     from bot.history import History
+    from bot.reviewing import Reviewing
     from bot.routes import routes
     from bot.wire import listen_only
 
-    chat, history = Chat(house), History(house.engine)
+    following, history = Following(house), History(house.engine)
+    chat = Chat(house, Admin(house, following, Reviewing(house)))
     register(chat, history)
     listen_only()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        following.begin()
         yield
+        await following.end()
         await history.close()
         house.index.close()
         house.engine.dispose()

@@ -7,6 +7,7 @@ from typing import Any
 from chainlit.server import sio
 from chainlit.session import WebsocketSession, ws_sessions_id
 from chainlit.user import PersistedUser
+from chainlit.utils import utc_now
 
 OFFERED = {
     "connect",
@@ -24,6 +25,34 @@ def listen_only() -> None:
     for heard in sio.handlers.values():
         for event in set(heard) - OFFERED:
             del heard[event]
+
+
+def note(key: str, thread: str, text: str, **metadata: Any) -> dict[str, Any]:
+    """A message that nobody asked for, as the page takes it and the history keeps it."""
+    return {
+        "id": key,
+        "threadId": thread,
+        "type": "assistant_message",
+        "name": "tenk",
+        "parentId": None,  # beside the exchange: inside it, it would take the thumbs over
+        "createdAt": utc_now(),
+        "input": "",
+        "output": text,
+        "streaming": False,
+        "isError": False,
+        "waitForAnswer": False,
+        "metadata": metadata,
+    }
+
+
+def open_pages() -> list[WebsocketSession]:
+    """The pages that somebody has open now."""
+    return [
+        session
+        for session in [*ws_sessions_id.values()]
+        if isinstance(session.user, PersistedUser)
+        and sio.manager.is_connected(session.socket_id, "/")
+    ]
 
 
 def sessions_of(person: str, thread: str | None = None) -> list[WebsocketSession]:

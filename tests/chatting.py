@@ -166,6 +166,8 @@ class Reader:
     messages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     elements: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     tokens: list[str] = field(default_factory=list[str])
+    commands: list[str] = field(default_factory=list[str])
+    buttons: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     thread: str = ""
     resumed: dict[str, Any] | None = None
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -182,6 +184,9 @@ class Reader:
             "element",
             "first_interaction",
             "resume_thread",
+            "set_commands",
+            "action",
+            "remove_action",
             "task_start",
             "task_end",
         ):
@@ -229,6 +234,12 @@ class Reader:
             self.thread = told["thread_id"]
         elif event == "resume_thread":
             self.resumed = told
+        elif event == "set_commands":
+            self.commands = [one["id"] for one in told]
+        elif event == "action":
+            self.buttons[told["id"]] = told
+        elif event == "remove_action":
+            self.buttons.pop(told["id"], None)
         else:
             self.working = event == "task_start"
             self.ended += event == "task_end"
@@ -281,6 +292,18 @@ class Reader:
         feedback = {"forId": run, "value": value, "comment": comment}
         return await self.http.put(
             "/feedback", json={"feedback": feedback, "sessionId": session or self.session}
+        )
+
+    async def press(
+        self, button: Mapping[str, Any] | str, *, session: str | None = None
+    ) -> httpx.Response:
+        """Press a button: one that is on the page by its label, or one made up."""
+        if isinstance(button, str):
+            label = button
+            await self.until(lambda: label in [one["label"] for one in self.buttons.values()])
+            button = next(one for one in self.buttons.values() if one["label"] == label)
+        return await self.http.post(
+            "/project/action", json={"action": button, "sessionId": session or self.session}
         )
 
     async def take_back(self, run: str) -> httpx.Response:

@@ -79,7 +79,7 @@ def test_an_answer_shows_its_text_its_sources_with_quotes_and_its_model() -> Non
         "- [1] Meadowlark Tools 10-K FY2024, p. 42, Statements of Income: "
         "“Net sales · $512 · $480”\n\n"
         "*Answered by* `local-teacher` *(teacher) in 1.3 s.* *It ships with tenk and is no "
-        "language model: it finds and quotes, and computes nothing.*"
+        "language model: it finds and quotes, and works out changes and ratios.*"
     )
 
 
@@ -94,6 +94,35 @@ def test_a_number_cited_for_two_claims_is_one_source_with_both_quotes() -> None:
     assert source.mark == "[1]"
     assert source.title == "1 · Meadowlark Tools 10-K FY2024, p. 42"
     assert source.quotes == ("Net sales | $512", "Operating income | 61")
+
+
+def test_citations_are_numbered_in_the_order_in_which_the_answer_uses_them() -> None:
+    cited = [
+        {"number": number, "filing": "abc123", "file": "t.pdf", "page": 40 + number, "quote": ""}
+        for number in (2, 3, 7)
+    ]
+    evidence = [passage().model_dump(mode="json") for _ in range(7)]
+    told = turn(
+        answer="Sales rose [7][2]. Costs fell [2]. See the list [9].",
+        citations=cited,
+        evidence=evidence,
+    )
+
+    shown = render.answer_text(told)
+
+    assert shown.startswith("Sales rose [1][2]. Costs fell [2]. See the list [9].")
+    assert [(one.mark, one.page) for one in render.sources(told)] == [
+        ("[1]", 47),
+        ("[2]", 42),
+        ("[3]", 43),
+    ]
+    assert told.answer.startswith("Sales rose [7][2].")
+
+
+def test_the_line_of_a_fine_tuned_model_names_the_cycle_it_came_from() -> None:
+    line = render.model_line(turn(model="ft:local-student:tenk::c7", role="student", cycle=7))
+
+    assert "`ft:local-student:tenk::c7` *(student, cycle 7)" in line
 
 
 def test_a_source_without_a_known_company_goes_by_its_file() -> None:

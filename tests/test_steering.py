@@ -149,7 +149,7 @@ def test_without_a_swap_there_is_nothing_to_roll_back(session: Session, settings
     with pytest.raises(DataError, match="nothing to go back to"):
         roll_back(session, settings, by="ann")
     promote(session, settings, "teacher", by="ann")
-    with pytest.raises(DataError, match="nothing before it"):
+    with pytest.raises(DataError, match="nothing to go back to"):
         roll_back(session, settings, by="ann")
 
     assert serving(session) == ["local-teacher"]

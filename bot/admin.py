@@ -1,0 +1,165 @@
+"""Orders of admins and reviewers: each is refused or carried out, and answered in the chat."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import chainlit as cl
+
+from backend import standing, steering
+from backend.conversations import mask
+from backend.errors import DataError, TenkError
+from backend.store import cycles, persons
+from backend.store.database import transaction
+from bot import telling
+from bot.orders import Order, allowed, refusal
+from bot.render import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bot.following import Following
+    from bot.opening import House
+    from bot.reviewing import Reviewing
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An order, by whom and where."""
+
+    order: Order
+    person: str
+    name: str
+    thread: str
+
+    @property
+    def by(self) -> str:
+        """How the record names who decided."""
+        return f"{self.name} in the chat"
+
+
+@dataclass(frozen=True)
+class Admin:
+    """Carries out orders, over the house that the server opened."""
+
+    house: House
+    following: Following
+    reviewing: Reviewing
+
+    async def offer(self) -> None:
+        """Put what this person may order into the page's menu."""
+        user = cl.context.session.user
+        person = user.id if isinstance(user, cl.PersistedUser) else ""
+        role = await asyncio.to_thread(self.house.sign_in.role, person)
+        if commands := allowed(role):
+            await cl.context.emitter.set_commands(
+                [
+                    {
+                        "id": one.name,
+                        "description": one.does,
+                        "icon": one.icon,
+                        "button": False,
+                        "persistent": False,
+                        "selected": False,
+                    }
+                    for one in commands
+                ]
+            )
+
+    async def carry_out(self, order: Order, *, person: str, thread: str) -> str:
+        """What to answer; empty where the answer shows itself. Asks the database who may."""
+        role, name = await asyncio.to_thread(self._who, person)
+        if refused := refusal(role, order.name):
+            return refused
+        carry: dict[str, Callable[[Given], Awaitable[str]]] = {
+            "status": self._status,
+            "retrain": self._retrain,
+            "cancel": self._cancel,
+            "models": self._models,
+            "promote": self._promote,
+            "rollback": self._roll_back,
+            "examples": self._examples,
+        }
+        try:
+            return await carry[order.name](Given(order, person, name, thread))
+        except TenkError as error:
+            return plain(str(error))
+
+    def _who(self, person: str) -> tuple[str | None, str]:
+        with transaction(self.house.engine) as session:
+            row = persons.person(session, person)
+        return self.house.sign_in.role(person), row.name if row else ""
+
+    async def _status(self, _: Given) -> str:
+        def told() -> str:
+            with transaction(self.house.engine) as session:
+                return telling.status_text(standing.standing(session, self.house.settings))
+
+        return await asyncio.to_thread(told)
+
+    async def _models(self, _: Given) -> str:
+        def told() -> str:
+            with transaction(self.house.engine) as session:
+                active = standing.active_row(session, self.house.settings)
+                return telling.models_text(standing.model_rows(session), active)
+
+        return await asyncio.to_thread(told)
+
+    async def _retrain(self, given: Given) -> str:
+        def opened() -> int:
+            with transaction(self.house.engine) as session:
+                return steering.ask_for_cycle(session, by=given.name).id or 0
+
+        cycle = await asyncio.to_thread(opened)
+        await self.following.show(cycle, thread=given.thread, person=given.person)
+        return ""
+
+    async def _cancel(self, given: Given) -> str:
+        def running() -> int | None:
+            with transaction(self.house.engine) as session:
+                row = cycles.running_cycle(session)
+                return row.id if row else None
+
+        key = await asyncio.to_thread(running)
+        if key is None:
+            raise DataError("No cycle is running, so there is nothing to cancel.")
+        why = f": {mask(given.order.rest)}" if given.order.rest else "."
+        await steering.cancel_cycle(
+            self.house.engine, self.house.models, key, reason=f"Cancelled by {given.by}{why}"
+        )
+        return f"Cycle {key} is cancelled. The model that answers stays."
+
+    async def _promote(self, given: Given) -> str:
+        model, _, reason = given.order.rest.partition(" ")
+        if not model:
+            return "Name a model that `/models` lists: `/promote MODEL reason`"
+
+        def done() -> str:
+            with transaction(self.house.engine) as session:
+                chosen = steering.promote(
+                    session,
+                    self.house.settings,
+                    model.strip("`"),
+                    by=given.by,
+                    reason=mask(reason.strip()),
+                )
+                return chosen.model
+
+        named = await asyncio.to_thread(done)
+        return f"`{named}` answers from the next question on. Undo it: `/rollback`"
+
+    async def _roll_back(self, given: Given) -> str:
+        def done() -> str:
+            with transaction(self.house.engine) as session:
+                reason = mask(given.order.rest)
+                return steering.roll_back(
+                    session, self.house.settings, by=given.by, reason=reason
+                ).model
+
+        return f"`{await asyncio.to_thread(done)}` answers again, from the next question on."
+
+    async def _examples(self, _: Given) -> str:
+        await self.reviewing.begin()
+        return ""

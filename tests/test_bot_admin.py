@@ -1,0 +1,415 @@
+"""Orders in the chat: what an admin and a reviewer may do, and that nobody else can."""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from backend.records import Activation, Candidate, Cycle, Example, Person, Step, Turn, Verdict
+from backend.store import cycles
+from backend.store.database import TABLES, open_database, transaction
+from tests.chatting import Reader, Running, reader, running
+
+SALES = "What were Meadowlark's net sales in 2024?"
+HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("password")
+PEOPLE = {"ann": "reader", "rita": "reviewer", "boss": "admin"}
+OWN = {"thread", "step", "element", "wrongpassword"}
+"""Tables in which a chat keeps that somebody wrote something, whatever it was."""
+
+
+def opened(home: Path) -> Any:
+    return transaction(open_database(f"sqlite:///{home / 'tenk.sqlite3'}"))
+
+
+@pytest.fixture(scope="module")
+def staffed(stocked_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
+    """A chat with a reader, a reviewer and an admin."""
+    home = copytree(stocked_home, tmp_path_factory.mktemp("staffed") / "home")
+    with opened(home) as session:
+        for name, role in PEOPLE.items():
+            session.add(Person(id=f"id-{name}", name=name, role=role, password=HASHED))
+    with running(home, TENK_EXAM_SHARE="1e-9") as served:
+        yield served
+
+
+@pytest.fixture
+def swept(staffed: Running) -> Running:
+    """The same, with no cycle, candidate or example left from another test."""
+    with opened(staffed.home) as session:
+        for name in ("cycleevent", "activation", "cycle", "verdict", "candidate", "example"):
+            session.execute(text(f"DELETE FROM {name}"))
+    return staffed
+
+
+@asynccontextmanager
+async def signed_in(served: Running, name: str) -> AsyncGenerator[Reader]:
+    async with reader(served.url, name=name, password="password") as somebody:
+        await somebody.connect()
+        yield somebody
+
+
+def every_row(home: Path) -> dict[str, list[Any]]:
+    """All that is in the database, but that somebody wrote a message."""
+    with opened(home) as session:
+        return {
+            table.name: [tuple(row) for row in session.execute(table.select())]
+            for table in TABLES.sorted_tables
+            if table.name not in OWN
+        }
+
+
+def candidate(session: Session, model: str, decision: str = "promote") -> Candidate:
+    """A candidate from a cycle that has ended with a verdict."""
+    row = Candidate(model=model, role="teacher", job="job-1")
+    session.add(row)
+    session.flush()
+    cycle = Cycle(by="boss", tag=f"tag-{model}", candidate=row.id, ended=f"{decision}: so")
+    session.add(cycle)
+    session.flush()
+    numbers: dict[str, Any] = {"gain": 0.04, "low": 0.01, "high": 0.07, "questions": 40}
+    verdict = Verdict(cycle=cycle.id or 0, decision=decision, reasons=["Because."], **numbers)
+    session.add(verdict)
+    session.flush()
+    cycle.verdict = verdict.id
+    return row
+
+
+def told_alone(somebody: Reader) -> list[str]:
+    """What somebody was told that not every open chat was."""
+    said = [one["output"] for one in somebody.said()]
+    return [one for one in said if "From the next question on" not in one]
+
+
+# -- who may
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        *(
+            ("ann", f"/{order}")
+            for order in ("status", "retrain", "cancel", "models", "rollback", "examples")
+        ),
+        ("ann", "/promote local-teacher because"),
+        ("rita", "/retrain"),
+        ("rita", "/promote local-teacher because"),
+        ("ann", "/nonsense"),
+    ],
+)
+async def test_who_may_not_gets_one_polite_refusal_and_nothing_happens(
+    swept: Running, name: str, order: str
+) -> None:
+    with opened(swept.home) as session:
+        cycles.activate(session, candidate(session, "local-teacher"), by="verdict 1", reason="")
+        session.add(Cycle(by="boss", tag="running"))
+    async with signed_in(swept, name) as somebody:
+        before = every_row(swept.home)
+
+        said = await somebody.ask(order)
+
+        assert every_row(swept.home) == before
+        assert len(told_alone(somebody)) == 1
+        if order != "/nonsense":
+            assert "nothing was done" in said["output"] and "admins" in said["output"]
+
+
+@pytest.mark.parametrize("chosen", ["Retrain", "retrain", "/retrain", "rollback", "examples", 7])
+async def test_an_order_forged_as_chosen_from_a_menu_is_refused_too(
+    swept: Running, chosen: object
+) -> None:
+    with opened(swept.home) as session:
+        cycles.activate(session, candidate(session, "local-teacher"), by="verdict 1", reason="")
+    async with signed_in(swept, "ann") as ann:
+        before = every_row(swept.home)
+        ended = ann.ended
+
+        await ann.send("/retrain", command=chosen)
+        await ann.until(lambda: ann.ended > ended)
+
+        assert every_row(swept.home) == before
+        (said,) = told_alone(ann)
+        assert chosen == 7 or "nothing was done" in said
+
+
+async def test_the_menu_holds_what_each_may_order(staffed: Running) -> None:
+    async with (
+        signed_in(staffed, "ann") as ann,
+        signed_in(staffed, "rita") as rita,
+        signed_in(staffed, "boss") as boss,
+    ):
+        assert (ann.commands, rita.commands) == ([], ["examples"])
+        assert {"status", "retrain", "rollback", "promote", "cancel"} <= {*boss.commands}
+
+
+async def test_a_role_taken_away_counts_at_once_on_a_page_that_is_open(swept: Running) -> None:
+    with opened(swept.home) as session:
+        session.add(Person(id="id-eve", name="eve", role="admin", password=HASHED))
+    async with signed_in(swept, "eve") as eve:
+        first = await eve.ask("/status")
+        with opened(swept.home) as session:
+            session.get_one(Person, "id-eve").role = "reader"
+        before = every_row(swept.home)
+
+        second = await eve.ask("/retrain")
+
+        assert "Answering" in first["output"]
+        assert "nothing was done" in second["output"]
+        assert every_row(swept.home) == before
+
+
+async def test_buttons_pressed_by_who_may_not_or_on_anothers_page_change_nothing(
+    swept: Running,
+) -> None:
+    async with (
+        signed_in(swept, "rita") as rita,
+        signed_in(swept, "ann") as ann,
+        reader(swept.url) as nobody,
+    ):
+        await ann.ask(SALES)
+        await rita.ask("/examples")
+        keep = next(one for one in rita.buttons.values() if one["label"] == "Keep")
+        before = every_row(swept.home)
+
+        told = [
+            await ann.press(keep),
+            await ann.press(keep, session=rita.session),
+            await nobody.press(keep, session=rita.session),
+            await rita.press(keep, session=ann.session),
+            await rita.press(keep, session="no-such-page"),
+            await rita.press({**keep, "name": "retrain"}),
+            await rita.press({**keep, "payload": {"does": "burn", "example": 1}}),
+            await rita.press({**keep, "payload": {"does": "keep", "example": "1 OR 1"}}),
+            await rita.press({**keep, "more": "than a button has"}),
+        ]
+
+        assert [one.status_code for one in told] == [403, 403, 401, 403, 404, 422, 422, 422, 422]
+        assert every_row(swept.home) == before
+
+
+# -- status, models, promote, rollback
+
+
+async def test_status_and_models_tell_who_answers_and_why(swept: Running) -> None:
+    with opened(swept.home) as session:
+        cycles.activate(session, candidate(session, "local-teacher"), by="verdict 1", reason="")
+        candidate(session, "ft:local-student:tenk::b", "hold")
+    async with signed_in(swept, "boss") as boss:
+        status = (await boss.ask("/status"))["output"]
+        models = (await boss.ask("/models"))["output"]
+
+        assert "**Answering:** `local-teacher`" in status and "gain +0.04" in status
+        assert "hold\\: gain" not in status and "cycle 2, hold: gain +0.040" in status
+        assert "none is running" in status
+        assert models.startswith("- **`local-teacher`** (teacher) answers now, cycle 1")
+        assert "- `ft:local-student:tenk::b` (teacher), cycle 2: hold" in models
+
+
+async def test_promote_and_roll_back_are_recorded_with_who_and_why_and_told_in_open_chats(
+    swept: Running,
+) -> None:
+    with opened(swept.home) as session:
+        candidate(session, "ft:local-teacher:a", "hold")
+    async with signed_in(swept, "boss") as boss, signed_in(swept, "ann") as ann:
+        await ann.ask(SALES)
+
+        bare = await boss.ask("/promote")
+        without = await boss.ask("/promote ft:local-teacher:a")
+        promoted = await boss.ask("/promote `ft:local-teacher:a` A demonstration")
+        await ann.until(lambda: "From the next question on" in ann.said()[-1]["output"])
+        swap = ann.said()[-1]
+        rolled_back = await boss.ask("/rollback Wrong years")
+        await ann.until(lambda: "answers again" in ann.said()[-1]["output"])
+        again = ann.said()[-1]["output"]
+
+        assert "Name a model" in bare["output"]
+        assert "To overrule it give a reason" in without["output"]
+        assert promoted["output"].startswith("`ft:local-teacher:a` answers from the next")
+        assert "`ft:local-teacher:a` *answers* (cycle 1, gain +0.04, by boss" in swap["output"]
+        assert rolled_back["output"].startswith("`local-teacher` answers again")
+        assert "`local-teacher` *answers again" in again and again.endswith("Wrong years")
+        with opened(swept.home) as session:
+            told = [(one.by, one.reason) for one in session.exec(select(Activation))]
+            kept = [row.id for row in session.exec(select(Step).where(Step.thread == ann.thread))]
+        assert told == [
+            ("boss in the chat", "A demonstration"),
+            ("boss in the chat", "Wrong years"),
+        ]
+        assert swap["id"] in kept
+        assert len([one for one in ann.said() if "From the next" in one["output"]]) == 2
+
+
+async def test_a_chat_that_has_not_begun_is_told_of_a_swap_and_keeps_nothing(
+    swept: Running,
+) -> None:
+    async with signed_in(swept, "ann") as ann:
+        with opened(swept.home) as session:
+            chosen = candidate(session, "local-teacher")
+            cycles.activate(session, chosen, by="verdict 1", reason="")
+
+        await ann.until(lambda: bool(ann.said()))
+
+        (line,) = ann.said()
+        assert "(cycle 1, gain +0.04)" in line["output"]
+        with opened(swept.home) as session:
+            assert session.get(Step, line["id"]) is None
+
+
+async def test_what_cannot_be_done_is_said_in_a_sentence(swept: Running) -> None:
+    async with signed_in(swept, "boss") as boss:
+        said = [
+            (await boss.ask(order))["output"]
+            for order in ("/rollback", "/cancel", "/promote nobody", "/nothing")
+        ]
+
+        reasons = ("nothing to go back to", "nothing to cancel", "No model nobody", "There is no")
+        assert all(reason in told for reason, told in zip(reasons, said, strict=True))
+
+
+# -- a cycle
+
+
+def event(session: Session, cycle: int, kind: str, told: str, **numbers: float) -> None:
+    cycles.add_event(session, cycle, kind, told, numbers)
+
+
+async def test_retrain_opens_one_cycle_and_shows_it_live_in_the_thread_and_on_return(
+    swept: Running,
+) -> None:
+    async with signed_in(swept, "boss") as boss:
+        await boss.ask("/retrain")
+        await boss.ask("/retrain Twice is one cycle")
+        with opened(swept.home) as session:
+            (row,) = cycles.cycles(session)
+            key = row.id or 0
+            event(session, key, "step", "Training")
+            for loss in (0.9, 0.4, 0.2):
+                event(session, key, "loss", f"loss {loss}", train_loss=loss)
+
+        await boss.until(lambda: all("0.200" in one["output"] for one in boss.said()))
+        shown = boss.said()[-1]["output"]
+        thread = boss.thread
+
+    assert "▸ Training" in shown and "`█▃▁` 0.900 → 0.200" in shown
+    async with reader(swept.url, name="boss", password="password") as later:
+        with opened(swept.home) as session:
+            event(session, key, "step", "Sitting the exam")
+        resumed = await later.resume(thread)
+        with opened(swept.home) as session:
+            ready = candidate(session, "ft:local-student:x", "hold")
+            made = session.exec(select(Cycle).where(Cycle.candidate == ready.id)).one()
+            verdict, made.verdict = made.verdict, None
+            row = cycles.cycle(session, key)
+            row.candidate, row.verdict = ready.id, verdict
+            cycles.end_cycle(session, key, "hold: so", failed=False)
+        await later.until(lambda: "**Hold**" in later.said()[-1]["output"])
+        ended = later.said()[-1]["output"]
+
+    assert "▸ Sitting the exam" in resumed["steps"][-1]["output"]
+    assert "gain +0.040 [+0.010, +0.070] in ragas_score on 40 questions" in ended
+    assert "**Next:** `local-teacher` stays" in ended and "running" not in ended
+    with opened(swept.home) as session:
+        kept = session.exec(select(Step).where(Step.thread == thread)).all()
+    assert ended in [row.detail.get("output") for row in kept]
+
+
+async def test_a_cycle_that_no_worker_takes_says_what_to_start(swept: Running) -> None:
+    async with signed_in(swept, "boss") as boss:
+        said = await boss.ask("/retrain")
+
+        assert "`tenk worker` starts one alone" in said["output"]
+        assert said["parentId"] is None  # and so gets no thumbs
+
+
+async def test_cancel_ends_the_running_cycle_with_who_and_why(swept: Running) -> None:
+    async with signed_in(swept, "boss") as boss:
+        await boss.ask("/retrain")
+
+        said = await boss.ask("/cancel It costs too much")
+
+        await boss.until(lambda: "Ended without a verdict" in boss.said()[0]["output"])
+        with opened(swept.home) as session:
+            (row,) = cycles.cycles(session)
+        assert row.ended == "Cancelled by boss in the chat: It costs too much"
+        assert "is cancelled" in said["output"]
+
+
+# -- examples
+
+
+def answered(session: Session) -> list[tuple[str | None, str, str | None]]:
+    rows = session.exec(select(Example).order_by(Example.id))  # type: ignore[arg-type]
+    return [(one.by_hand, one.by_hand_reason, one.correction) for one in rows]
+
+
+async def test_a_reviewer_keeps_drops_corrects_and_takes_back_newest_first(swept: Running) -> None:
+    async with signed_in(swept, "ann") as ann, signed_in(swept, "rita") as rita:
+        for question in (SALES, "What was net income in 2024?", "What was operating income?"):
+            await ann.ask(question)
+
+        first = (await rita.ask("/examples"))["output"]
+        kept = await rita.press("Keep")
+        await rita.until(lambda: "net income" in rita.said()[-1]["output"])
+        await rita.press("Drop")
+        await rita.until(lambda: "512" in rita.said()[-1]["output"])
+        await rita.press("Correct")
+        last = await rita.ask("Net sales were $512 million; call me at 212-555-0188 [1].")
+        dropped = next(one for one in rita.said() if "by rita" in one["output"])
+
+        assert kept.status_code == 200
+        assert "operating income" in first and "3 to review" in first and "kept so far" in first
+        assert "There is nothing to review" in last["output"]
+        with opened(swept.home) as session:
+            told = answered(session)
+        assert [one[:2] for one in told] == [
+            ("keep", "corrected by rita"),
+            ("drop", "by rita"),
+            ("keep", "by rita"),
+        ]
+        assert told[0][2] == "Net sales were $512 million; call me at [phone number] [1]."
+        assert "is kept" in dropped["output"] or "is dropped" in dropped["output"]
+
+        undo = [one for one in rita.buttons.values() if one["label"] == "Undo"]
+        await rita.press(undo[1])
+        await rita.until(lambda: "for the rules to decide again" in rita.said()[-1]["output"])
+        with opened(swept.home) as session:
+            assert answered(session)[1][0] is None
+
+
+async def test_an_example_that_was_skipped_or_decided_is_not_decided_by_its_old_button(
+    swept: Running,
+) -> None:
+    async with signed_in(swept, "ann") as ann, signed_in(swept, "rita") as rita:
+        await ann.ask(SALES)
+        await ann.ask("What was net income in 2024?")
+        await rita.ask("/examples")
+        old = next(one for one in rita.buttons.values() if one["label"] == "Drop")
+
+        await rita.press("Skip")
+        await rita.until(lambda: "512" in rita.said()[-1]["output"])
+        await rita.press(old)
+        await rita.until(lambda: "not open here any more" in rita.said()[-1]["output"])
+
+        with opened(swept.home) as session:
+            assert [one[0] for one in answered(session)] == [None, None]
+
+
+async def test_a_question_after_correct_was_left_by_an_order_is_a_question(swept: Running) -> None:
+    async with signed_in(swept, "boss") as boss:
+        await boss.ask(SALES)
+        await boss.ask("/examples")
+        await boss.press("Correct")
+        await boss.ask("/status")
+
+        answer = await boss.ask("What was net income in 2024?")
+
+        assert "Answered by" in answer["output"]
+        with opened(swept.home) as session:
+            assert all(one[2] is None for one in answered(session))
+            asked = session.exec(select(Turn).where(Turn.person == "id-boss")).all()
+        assert not any(turn.question.startswith("/") for turn in asked)

@@ -1,0 +1,240 @@
+"""What is an order and for whom; how cycles, swaps and examples read."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backend.datasets import Curated
+from backend.records import CycleEvent, Example
+from backend.standing import Progress
+from bot import telling
+from bot.orders import COMMANDS, Order, allowed, order_of, refusal
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+# -- orders
+
+
+@pytest.mark.parametrize(
+    ("chosen", "text", "order"),
+    [
+        (None, "/status", Order("status")),
+        (None, "  /Rollback  wrong years ", Order("rollback", "wrong years")),
+        (None, "/promote ft:a::b\nbecause", Order("promote", "ft:a::b\nbecause")),
+        ("status", "", Order("status")),
+        ("promote", "ft:a because", Order("promote", "ft:a because")),
+        ("status", "/status", Order("status")),
+        ("status", "/retrain", Order("status", "/retrain")),
+        (None, "What was revenue?", None),
+        (None, "/10-K of 2023", None),
+        (None, "/home/me/file.pdf", None),
+        (None, "and/or", None),
+        (None, "", None),
+        ("", "What was revenue?", None),
+    ],
+)
+def test_an_order_is_chosen_or_typed_after_a_slash(
+    chosen: str | None, text: str, order: Order | None
+) -> None:
+    assert order_of(chosen, text) == order
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("role", [None, "reader", "reviewer", "admin", "root"])
+def test_each_order_is_for_admins_and_examples_for_reviewers_too(
+    role: str | None, name: str
+) -> None:
+    may = role == "admin" or (role == "reviewer" and name == "examples")
+
+    assert (refusal(role, name) is None) == may
+    assert (name in [one.name for one in allowed(role)]) == may
+
+
+def test_an_unknown_order_names_those_that_there_are() -> None:
+    assert "`/examples`" in str(refusal("reviewer", "example"))
+    assert "/retrain" not in str(refusal("reviewer", "example"))
+    assert "slash" in str(refusal("reader", "example"))
+
+
+# -- a cycle
+
+
+def cycle(*events: tuple[str, str], ended: str | None = None, **more: Any) -> telling.CycleView:
+    row: Any = {"cycle": 3, "active": "local-teacher", "candidate": None, "verdict": None}
+    told = [CycleEvent(cycle=3, kind=kind, text=text) for kind, text in events]
+    row |= more.pop("row", {})
+    return telling.CycleView({**row, "ended": ended}, by="ann", started=NOON, events=told, **more)
+
+
+def test_a_running_cycle_marks_the_step_under_way_and_says_that_the_page_may_be_closed() -> None:
+    shown = telling.cycle_text(
+        cycle(("step", "Curating"), ("note", "96 examples:all"), ("step", "Training"))
+    )
+
+    assert shown.startswith("**Cycle 3**, asked for by ann at 2026-11-20 12:00 UTC · running")
+    assert "- ✓ Curating\n    - 96 examples\\:all\n- ▸ Training" in shown
+    assert "goes on when this page is closed" in shown
+
+
+def test_many_losses_are_one_curve_and_the_last_notes_stand() -> None:
+    notes = [("note", f"note {number}") for number in range(9)]
+    events = [("step", "Training"), *notes]
+    view = cycle(*events)
+    losses = [
+        CycleEvent(cycle=3, kind="loss", text="", numbers={"train_loss": 1 - number / 100})
+        for number in range(100)
+    ]
+    view = telling.CycleView(view.row, by="ann", started=NOON, events=[*view.events, *losses])
+
+    shown = telling.cycle_text(view)
+
+    assert "note 8" in shown and "note 4" not in shown
+    assert "1.000 → 0.010" in shown and shown.count("training loss") == 1
+    curve = shown.split("`")[1]
+    assert len(curve) <= telling.CURVE + 1 and (curve[0], curve[-1]) == ("█", "▁")
+
+
+def test_one_loss_is_no_division_by_nothing() -> None:
+    event = CycleEvent(cycle=3, kind="loss", text="", numbers={"train_loss": 0.5})
+    view = telling.CycleView(
+        cycle().row,
+        by="ann",
+        started=NOON,
+        events=[CycleEvent(cycle=3, kind="step", text="T"), event],
+    )
+
+    assert "`▁` 0.500 → 0.500" in telling.cycle_text(view)
+
+
+def test_an_exam_under_way_shows_means_so_far_and_looks() -> None:
+    shown = telling.cycle_text(
+        cycle(
+            ("step", "Sitting the exam"),
+            ("look", "20 questions: gain +0.050"),
+            progress=Progress(24, {"teacher": 0.7, "candidate": 0.612}),
+        )
+    )
+
+    assert "24 questions answered by all" in shown
+    assert "candidate 0.61, teacher 0.70" in shown
+    assert "20 questions: gain +0.050" in shown
+
+
+def test_a_cycle_that_is_held_up_says_why() -> None:
+    shown = telling.cycle_text(cycle(("step", "Training"), held_up="Cycle 3 is held up: 401."))
+
+    assert "held up: 401" in shown
+
+
+def test_a_cycle_that_failed_says_why_and_what_was_done() -> None:
+    shown = telling.cycle_text(cycle(("step", "Curating"), ended="Only 4 examples. Ask more."))
+
+    assert shown.endswith("**Ended without a verdict:** Only 4 examples. Ask more.")
+    assert "▸" not in shown and "running" not in shown
+
+
+def test_a_verdict_stands_with_its_reasons_and_what_to_do_next() -> None:
+    verdict = {
+        "decision": "promote_cheaper",
+        "gain": 0.01,
+        "low": -0.02,
+        "high": 0.04,
+        "questions": 60,
+        "reasons": ["It costs a tenth."],
+        "need_more": None,
+    }
+    row = {"verdict": verdict, "active": "ft:a::b", "candidate": "ft:a::b"}
+
+    shown = telling.cycle_text(cycle(("step", "Acting"), ended="promote", row=row))
+
+    assert "**Promote as cheaper**: gain +0.010 [-0.020, +0.040] in ragas_score on 60" in shown
+    assert "- It costs a tenth." in shown
+    assert "`ft:a::b` answers from the next question on. Undo it: `/rollback`" in shown
+
+
+# -- swaps
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            {"by": "verdict 3", "cycle": 3, "gain": 0.041},
+            "*From the next question on* `ft:a::b` *answers* (cycle 3, gain +0.04)",
+        ),
+        (
+            {"by": "ann in the chat", "reason": "why", "cycle": None},
+            "*From the next question on* `ft:a::b` *answers* (by ann in the chat)",
+        ),
+        (
+            {"by": "al", "again": True, "reason": "See:it"},
+            "*From the next question on* `ft:a::b` *answers again; rolled back by* al: See\\:it",
+        ),
+    ],
+)
+def test_a_swap_is_one_line(more: dict[str, Any], line: str) -> None:
+    told: dict[str, Any] = {"model": "ft:a::b", "reason": "", "again": False, **more}
+
+    assert telling.swap_line(telling.Swap(**told)) == line
+
+
+# -- examples
+
+
+def example(state: Any = "kept", reason: str = "", **more: Any) -> Curated:
+    told: dict[str, Any] = {
+        "id": 12,
+        "source": "turn",
+        "question": "q?",
+        "answer": "a [2] b [1][2]",
+    }
+    evidence: Any = [
+        {
+            "filing": "f",
+            "file": "t.pdf",
+            "company": "Meadowlark Tools, Inc.",
+            "fiscal_year": 2024,
+            "page": page,
+            "pages": [page],
+            "section": "Income",
+            "kind": "table",
+            "text": "",
+            "score": 1.0,
+            "chunk": page,
+        }
+        for page in (41, 42)
+    ]
+    return Curated(Example(**{**told, "evidence": evidence, **more}), state, reason)
+
+
+def test_an_example_shows_its_state_its_pair_and_pages_numbered_as_they_come() -> None:
+    shown = telling.example_text(example("dropped", "it refuses"), waiting=7)
+
+    assert shown.startswith("**Example 12** · dropped: it refuses · 7 to review")
+    assert "**Answer:** a [1] b [2][1]" in shown
+    assert "- [1] Meadowlark Tools 10-K FY2024, p. 42, Income" in shown
+    assert [(one.mark, one.page) for one in telling.example_sources(example())] == [
+        ("[1]", 42),
+        ("[2]", 41),
+    ]
+
+
+def test_an_imported_example_without_evidence_has_no_pages() -> None:
+    assert telling.example_sources(example(evidence=[])) == []
+
+
+def test_a_decision_says_what_became_of_the_example() -> None:
+    corrected = example("kept", "kept by hand", correction="b [1]")
+
+    assert "is kept as training data, with your answer: b [1]" in telling.decided_text(corrected)
+    assert "is dropped from training data: dropped by hand" in telling.decided_text(
+        example("dropped", "dropped by hand")
+    )
+    assert "the rules to decide again: it is kept" in telling.decided_text(example(), undone=True)
+
+
+def test_the_end_of_the_queue_says_what_was_skipped() -> None:
+    assert "nothing to review" in telling.nothing_left_text(0)
+    assert "2 that you skipped" in telling.nothing_left_text(2)
