@@ -99,6 +99,11 @@ class Shadow:
             self._working.add(task)
         return True
 
+    @property
+    def waiting(self) -> int:
+        """Turns that were chosen and are not yet asked."""
+        return len(self._waiting)
+
     async def settled(self) -> None:
         """Wait until nothing is waiting or under way."""
         while working := {task for task in self._working if not task.done()}:
