@@ -79,6 +79,17 @@ def test_the_loss_that_is_told_falls(turned: Ready) -> None:
     assert told[-1] < told[0]
 
 
+def test_every_look_before_the_last_is_told_with_its_interval(turned: Ready) -> None:
+    with transaction(turned.house.engine) as session:
+        verdict = cycles.verdict(session, 1)
+        looks = [e for e in cycles.events(session, 1) if e.kind == "look"]
+
+    told = [look.numbers for look in looks]
+    assert [one["questions"] for one in told] == [*range(8, verdict.questions, 8)]
+    assert all(one["low"] <= one["gain"] <= one["high"] for one in told)
+    assert all("surely between" in look.text for look in looks)
+
+
 def test_nothing_of_the_exams_side_is_in_the_training_files(turned: Ready) -> None:
     on_exam_side = exam_side(bytes.fromhex(KEY), share=turned.house.settings.exam_share)
     with transaction(turned.house.engine) as session:
