@@ -523,9 +523,8 @@ def test_one_changed_digit_anywhere_in_its_file_fails_it() -> None:
     ends = [at for at in range(len(text) - 1) if text[at].isdigit() and not text[at + 1].isdigit()]
 
     for at in ends:
-        changed = f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}"
-        assert json.loads(changed) != json.loads(text), text[at - 30 : at + 1]
-    assert not verify(json.loads(changed)).ok
+        changed = json.loads(f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}")
+        assert not verify(changed).ok, text[at - 30 : at + 1]
 
 
 def spoil(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """How often the keyless models answer rightly, through the whole way: search, prompt, answer.
 
-`python tests/benchmarks/bench_answers.py` asks local-teacher and the untuned local-student the 150
+`python -m tests.benchmarks.bench_answers` asks local-teacher and the untuned local-student the 150
 questions of the sample filing and, where the file lies beside the project, 100 questions on
 NVIDIA's filing, and prints the share of right answers by kind. With `--show` it prints each wrong
 answer of the teacher too. Neither model was trained on either filing.
@@ -11,14 +11,11 @@ answer, refusing is right.
 """
 
 import asyncio
-import json
-import re
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,116 +24,16 @@ from backend.index import open_index
 from backend.library import Library, Refused
 from backend.local.serving import serve
 from backend.models import LocalApi, open_models
-from backend.quantities import Quantity, quantities, same_value
 from backend.records import Role, Turn
 from backend.settings import Settings
 from backend.store.database import open_database
-from backend.terms import stems
+from tests.gold import Gold, facts_of_nvidia, right, samples
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "backend" / "samples"
 DATA = ROOT.parent / "shared" / "data"
 MODELS = (Role.TEACHER, Role.STUDENT)
-COVERED = 0.6
-"""Share of a gold answer's words that an answer must hold where there are no facts to look for."""
 FIRST = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Gold:
-    """A question and what a right answer holds; pages count from 1."""
-
-    kind: str
-    question: str
-    answer: str
-    facts: tuple[str, ...]
-    figures: tuple[Quantity, ...]
-    pages: frozenset[int]
-
-
-def samples() -> list[Gold]:
-    """The sample filing's own questions."""
-    rows = map(json.loads, (SAMPLES / "questions.jsonl").open(encoding="utf-8"))
-    return [
-        Gold(
-            kind=row["kind"],
-            question=row["question"],
-            answer=row["answer"],
-            facts=() if row["kind"] == "figure" else tuple(row["facts"]),
-            figures=_figure(row) if row["kind"] == "figure" else (),
-            pages=frozenset(row["pages"]),
-        )
-        for row in rows
-    ]
-
-
-def _figure(row: dict[str, Any]) -> tuple[Quantity, ...]:
-    """The gold figure at the precision that its filing prints."""
-    scale = {"thousands": 1e3, "millions": 1e6, "billions": 1e9}.get(row["scale"], 1.0)
-    return (Quantity(row["facts"][0], row["value"] / scale, row["unit"], scale, 0, 0),)
-
-
-def facts_of_nvidia() -> list[Gold]:
-    """A hundred single facts that people's models asked of NVIDIA's filing."""
-    rows = map(json.loads, (DATA / "questions_dev.jsonl").open(encoding="utf-8"))
-    found: list[Gold] = []
-    for row in rows:
-        if not row["doc"].startswith("nvidia"):
-            continue
-        figures = _unasked(row["answer"], row["question"])
-        pages = frozenset(page + 1 for page in row["evidence_pages"])
-        kind = "NVIDIA figures" if figures else "NVIDIA facts"
-        found.append(Gold(kind, row["question"], row["answer"], (), figures, pages))
-    return found
-
-
-def _unasked(answer: str, question: str) -> tuple[Quantity, ...]:
-    """The figures of an answer that its question does not state itself."""
-    asked = quantities(question)
-    told = quantities(answer)
-    return tuple(figure for figure in told if not any(same_value(figure, a) for a in asked))
-
-
-# -- what is right
-
-
-def right(gold: Gold, turn: Turn) -> bool:
-    """Whether a turn answers its question."""
-    if gold.kind == "unanswerable" or turn.refused:
-        return gold.kind == "unanswerable" and turn.refused
-    said = quantities(turn.answer)
-    if gold.figures or gold.facts:
-        figures = all(_stated(figure, said) for figure in gold.figures)
-        return figures and all(_told(fact, turn.answer, said) for fact in gold.facts)
-    words = frozenset(stems(gold.answer))
-    return len(words & frozenset(stems(turn.answer))) >= COVERED * len(words)
-
-
-def _stated(figure: Quantity, said: Sequence[Quantity]) -> bool:
-    """By value, the sign aside: an outlay is told in words."""
-    plain = replace(figure, value=abs(figure.value))
-    return any(
-        same_value(plain, replace(one, value=abs(one.value), unit=_unit(one, plain)))
-        for one in said
-    )
-
-
-def _unit(said: Quantity, gold: Quantity) -> str:
-    """Dollars and dollars per share are one where the figure is the same."""
-    return gold.unit if said.unit.split(" ")[0] == gold.unit.split(" ")[0] else said.unit
-
-
-def _told(fact: str, answer: str, said: Sequence[Quantity]) -> bool:
-    figures = quantities(fact)
-    if len(figures) == 1 and figures[0].text == fact:
-        bare = figures[0]
-        return any(abs(abs(one.value) - abs(bare.value)) < bare.step / 2 for one in said)
-    return _plain(fact) in _plain(answer)
-
-
-def _plain(text: str) -> str:
-    without = re.sub(r"\s*\[\d+\]", "", text.lower())
-    return " ".join(re.findall(r"[a-z0-9.,%$'-]*[a-z0-9%]", without))
 
 
 # -- the whole way
@@ -172,7 +69,7 @@ async def asked(
             for number, gold in enumerate(golds):
                 turn = await assistant.ask(gold.question, thread=f"{model}-{number}", model=model)
                 told = found[model]
-                told[gold.kind].append(right(gold, turn))
+                told[gold.kind].append(right(gold, turn.answer, refused=turn.refused))
                 _note_pages(told, gold, turn)
                 if say and model is Role.TEACHER and not told[gold.kind][-1]:
                     say(f"\n{gold.kind}: {gold.question}\n  gold {gold.answer} {gold.facts}")
