@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from backend import promotion
 from backend.datasets import exam_side, from_chat_jsonl, group_of, normalised
-from backend.errors import ConfigurationError
+from backend.errors import ConfigurationError, ProviderError
 from backend.flywheel import Flywheel, Step, Wheel
 from backend.flywheel.examining import Examination
 from backend.flywheel.recording import Record
@@ -311,6 +311,19 @@ def test_an_exam_question_smuggled_into_the_file_is_refused_before_the_upload(
         assert asyncio.run(files_there(it)) == []
 
 
+def test_a_training_file_that_was_changed_after_it_was_frozen_is_not_sent(tmp_path: Path) -> None:
+    with ready(tmp_path) as it:
+        struck_at(it, "UPDATE cycle SET", "estimate_usd")
+        file = training_file(it)
+        file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+
+        row = asyncio.run(it.flywheel.advance(1))
+
+        assert row.failed
+        assert "no longer those that were frozen" in (row.ended or "")
+        assert asyncio.run(files_there(it)) == []
+
+
 def test_a_question_that_was_trained_on_meanwhile_is_not_drawn(tmp_path: Path) -> None:
     with ready(tmp_path) as it:
         struck_at(it, "UPDATE cycle SET", "candidate")
@@ -383,6 +396,16 @@ def test_another_judge_in_mid_exam_is_a_setting_to_put_back(tmp_path: Path) -> N
             asyncio.run(it.flywheel.advance(1))
 
         assert next_step(it.cycle()) is Step.EXAMINE
+
+
+def test_another_judge_may_take_over_before_the_first_score(tmp_path: Path) -> None:
+    with ready(tmp_path) as it:
+        struck_at(it, "INSERT INTO score")
+    with ready(tmp_path, judge_model="local-other") as it:
+        with pytest.raises(ProviderError, match="local-other"):
+            asyncio.run(it.flywheel.advance(1))
+
+        assert it.cycle().exam["judge"] == "local-other"
 
 
 @pytest.mark.parametrize("decision", ["promote", "promote_cheaper", "hold", "reject"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.errors import DataError, ProviderError
+from backend.errors import DataError, ModelGone, ProviderError
 from backend.flywheel import Step
 from backend.flywheel.recording import Record
 from backend.flywheel.steps import next_step
@@ -29,7 +29,8 @@ from tests.strict_tuning import (
 )
 from tests.turning import Ready, ready
 
-CHAT = "/chat/completions"
+HELLOS = [say("Yes."), say("Yes.")]
+"""Of the untuned model before the training, and of the new one after it."""
 
 
 def student_at(server: StrictServer, **more: Any) -> dict[str, Any]:
@@ -130,6 +131,19 @@ def test_a_restart_shows_no_event_twice(tmp_path: Path) -> None:
         assert it.texts("loss") == ["Step 1", "Step 2", "Step 3"]
 
 
+def test_a_rival_that_is_gone_holds_the_cycle_up_before_anything_is_spent(tmp_path: Path) -> None:
+    tuning = Tuning()
+    with (
+        strict_server(models={"other": None}, tuning=tuning) as server,
+        ready(tmp_path, **student_at(server)) as it,
+    ):
+        with pytest.raises(ModelGone, match="TENK_STUDENT_MODEL"):
+            advanced(it)
+
+        assert next_step(it.cycle()) is Step.ESTIMATE
+    assert tuning.files == {}
+
+
 # -- cancelled by hand
 
 
@@ -202,7 +216,7 @@ def test_a_cycle_ends_though_its_server_cannot_be_reached(tmp_path: Path) -> Non
 def test_a_job_that_has_ended_is_no_hindrance_to_cancelling(tmp_path: Path) -> None:
     tuning = Tuning([SHUT_DOWN])
     with (
-        strict_server(tuning=tuning, chat=[refuse(500, "Oops.")]) as server,
+        strict_server(tuning=tuning, chat=[HELLOS[0], refuse(500, "Oops.")]) as server,
         ready(tmp_path, **student_at(server)) as it,
     ):
         with pytest.raises(ProviderError, match="500"):
@@ -269,7 +283,7 @@ def test_a_cycle_cancelled_in_mid_exam_asks_no_further(tmp_path: Path) -> None:
 def test_a_model_shut_down_in_mid_exam_ends_the_cycle_and_is_named(tmp_path: Path) -> None:
     gone = refuse(404, "The model `m` does not exist.", code="model_not_found")
     with (
-        strict_server(tuning=Tuning(), chat=[say("Yes."), *[gone] * 50]) as server,
+        strict_server(tuning=Tuning(), chat=[*HELLOS, *[gone] * 50]) as server,
         ready(tmp_path, **student_at(server)) as it,
     ):
         row = advanced(it)
@@ -280,7 +294,7 @@ def test_a_model_shut_down_in_mid_exam_ends_the_cycle_and_is_named(tmp_path: Pat
 
 
 def test_an_arm_that_never_answers_holds_the_cycle_up_and_costs_no_score(tmp_path: Path) -> None:
-    broken = [say("Yes."), *[refuse(500, "Oops.")] * 500]
+    broken = [*HELLOS, *[refuse(500, "Oops.")] * 500]
     with (
         strict_server(tuning=Tuning(), chat=broken) as server,
         ready(tmp_path, **student_at(server)) as it,
@@ -300,7 +314,7 @@ def test_an_arm_that_never_answers_holds_the_cycle_up_and_costs_no_score(tmp_pat
 
 def test_a_stream_cut_once_is_asked_again_and_nothing_is_missing(tmp_path: Path) -> None:
     with (
-        strict_server(tuning=Tuning(), chat=[say("Yes."), cut("Reven"), cut("Fi")]) as server,
+        strict_server(tuning=Tuning(), chat=[*HELLOS, cut("Reven"), cut("Fi")]) as server,
         ready(tmp_path, **student_at(server)) as it,
     ):
         row = advanced(it)

@@ -61,6 +61,13 @@ def _wait(house: House, key: int, *, quiet: bool) -> None:
     """Returns when the cycle has ended. Raises, with the way on, what holds it up."""
     try:
         asyncio.run(_go_on(house, key, quiet=quiet))
+    except KeyboardInterrupt:
+        typer.echo(
+            f"Cycle {key} keeps what it has done: go on with tenk retrain --wait, or end it with "
+            f"tenk cycle {key} --cancel",
+            err=True,
+        )
+        raise
     except (ConfigurationError, ProviderError) as error:
         raise type(error)(
             f"{error} Cycle {key} keeps what it has done, and goes on from there: "

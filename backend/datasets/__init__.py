@@ -25,11 +25,11 @@ from backend.datasets.freezing import (
     Asked,
     Frozen,
     dropped_by_rule,
+    fingerprint,
     freeze,
     readers_exam_questions,
     refuse_exam_questions,
     size_advice,
-    taught_by,
     without_exam_questions,
 )
 
@@ -43,6 +43,7 @@ __all__ = [
     "curate",
     "dropped_by_rule",
     "exam_side",
+    "fingerprint",
     "freeze",
     "from_chat_jsonl",
     "group_named",
@@ -55,7 +56,6 @@ __all__ = [
     "rule_against",
     "size_advice",
     "taught",
-    "taught_by",
     "to_chat",
     "to_chat_jsonl",
     "unmarked",

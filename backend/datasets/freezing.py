@@ -35,7 +35,12 @@ class Frozen:
     @property
     def sha256(self) -> str:
         """Of both files: the same examples give the same name."""
-        return sha256(f"{self.train}\0{self.validation}".encode()).hexdigest()
+        return fingerprint(self.train, self.validation)
+
+
+def fingerprint(train: str, validation: str) -> str:
+    """The sha256 of both files' text; a file that is not there is empty."""
+    return sha256(f"{train}\0{validation}".encode()).hexdigest()
 
 
 class Asked:
@@ -122,15 +127,6 @@ def refuse_exam_questions(text: str, exam: Sequence[str]) -> None:
                 f"{example.question!r}. Nothing was uploaded. Take the line out: a model that has "
                 "seen the exam cannot be examined."
             )
-
-
-def taught_by(*texts: str) -> Callable[[str], bool]:
-    """Whether a question asks nearly what a line of these training files asks.
-
-    The other side of the gate: an exam question that came after the files were frozen.
-    """
-    lines = [line for text in texts for line in text.split("\n")]
-    return Asked(example.question for example in from_chat_jsonl(lines)).near
 
 
 def dropped_by_rule(curated: Sequence[Curated]) -> dict[str, int]:

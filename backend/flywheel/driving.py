@@ -15,6 +15,7 @@ from backend import datasets, exam, finetuning
 from backend.errors import DataError, JobGone
 from backend.flywheel.examining import ACTIVE, Examination, Fixed, active_arm
 from backend.flywheel.recording import Cancelled, Record
+from backend.flywheel.sittings import paying
 from backend.flywheel.steps import Step, next_step
 from backend.models import training_price
 from backend.models.training import Job, JobEvent, Trainer
@@ -159,7 +160,10 @@ class Flywheel:
             ) from None
 
     async def _estimate(self, cycle: Cycle, record: Record) -> None:
-        """What training and exam will cost together, before anything is spent."""
+        """What training and exam will cost together, before anything is spent.
+
+        Who sits beside the candidate must answer now: training is for nothing without them.
+        """
         settings = self.wheel.settings
         training = finetuning.estimate(
             self._text(self._dataset(cycle).train),
@@ -168,6 +172,8 @@ class Flywheel:
         )
         sitting = self._exam(record).estimate()
         finetuning.refuse_above(training, sitting.usd, settings.budget_usd)
+        for arm in paying(self._exam(record).rivals()):
+            await self.wheel.models.complete(arm.role, HELLO, model=arm.model)
         known = {"training_usd": training.usd, "exam_usd": sitting.usd}
         numbers = {name: usd for name, usd in known.items() if usd is not None}
         with record.writing() as (session, row):
@@ -197,8 +203,14 @@ class Flywheel:
         with transaction(self.wheel.engine) as session:
             asked = [one.question for one in cycles.exam_questions(session)]
         paths = {"train": dataset.train, "validation": dataset.validation}
-        for path in filter(None, paths.values()):
-            datasets.refuse_exam_questions(self._text(path), asked)
+        texts = {name: self._text(path) for name, path in paths.items()}
+        for text in filter(None, texts.values()):
+            datasets.refuse_exam_questions(text, asked)
+        if datasets.fingerprint(texts["train"], texts["validation"]) != dataset.sha256:
+            raise DataError(
+                f"The training files in {(self.wheel.home / dataset.train).parent} are no longer "
+                "those that were frozen. Nothing was sent; start another cycle: tenk retrain"
+            )
         trainer = Trainer(self.wheel.models)
         record.fill(
             files={
@@ -271,9 +283,11 @@ class Flywheel:
 
     async def _draw(self, cycle: Cycle, record: Record) -> None:
         dataset = self._dataset(cycle)
-        files = [self._text(path) for path in (dataset.train, dataset.validation) if path]
-        drawn = self._exam(record).draw(cycle, datasets.taught_by(*files))
-        record.fill(exam=drawn)
+        frozen = {*dataset.examples, *dataset.validation_examples}
+        with transaction(self.wheel.engine) as session:
+            rows = turns.examples(session)
+        taught = datasets.Asked(one.question for one, _ in rows if one.id in frozen)
+        record.fill(exam=self._exam(record).draw(cycle, taught.near))
 
     async def _examine(self, cycle: Cycle, record: Record) -> None:
         verdict = await self._exam(record).hold(cycle, dataset=self._dataset(cycle).sha256)

@@ -4,7 +4,7 @@ It alone joins the exam (who answers, who scores) with the rule that decides.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from backend import answers, exam, figures, promotion
 from backend.errors import ConfigurationError, DataError, ModelGone
 from backend.flywheel.recording import Record
 from backend.flywheel.sittings import (
+    judged,
     paying,
     sat_of,
     scorecards,
@@ -128,7 +129,7 @@ class Examination:
         tuned = exam.Arm(CANDIDATE, Role.STUDENT, f"ft:{base}:{self.settings.suffix}")
         return exam.estimate(
             self._active_questions()[: self.settings.max_questions],
-            exam.Terms(paying([tuned, *self._rivals()]), repeats=self.settings.exam_repeats),
+            exam.Terms(paying([tuned, *self.rivals()]), repeats=self.settings.exam_repeats),
             judge=self._model(Role.JUDGE),
             price=lambda model: (
                 price(model, self.settings.prices)
@@ -150,7 +151,7 @@ class Examination:
         return Fixed(
             seed=seed,
             order=tuple(one.id or 0 for one in exam.draw(usable, seed)),
-            arms=(exam.Arm(CANDIDATE, Role.STUDENT, candidate.model), *self._rivals()),
+            arms=(exam.Arm(CANDIDATE, Role.STUDENT, candidate.model), *self.rivals()),
             judge=self._model(Role.JUDGE),
             embed=self._model(Role.EMBED),
             repeats=self.settings.exam_repeats,
@@ -173,8 +174,8 @@ class Examination:
     def _model(self, role: Role) -> str:
         return self.models.endpoint(role).model
 
-    def _rivals(self) -> list[exam.Arm]:
-        """Everybody but the candidate."""
+    def rivals(self) -> list[exam.Arm]:
+        """Everybody but the candidate; one model may be several of them."""
         untuned = exam.Arm(UNTUNED, Role.STUDENT, self._model(Role.STUDENT))
         teacher = exam.Arm(TEACHER, Role.TEACHER, self._model(Role.TEACHER))
         with transaction(self.engine) as session:
@@ -188,8 +189,7 @@ class Examination:
         What the teacher itself cannot answer gives its place to the next question before anybody
         looks at the scores: the teacher alone decides, so no candidate can choose its questions.
         """
-        fixed = Fixed.of(cycle.exam)
-        self._require_same_judge(fixed)
+        fixed = self._under_one_judge(Fixed.of(cycle.exam))
         drawn, teacher = self._drawn(fixed), sits_as(TEACHER, fixed.arms)
         aim = first_look(fixed.policy)
         while True:
@@ -206,16 +206,21 @@ class Examination:
             self._tell(told)
             aim = told.next_look
 
-    def _require_same_judge(self, fixed: Fixed) -> None:
-        """Scores of two judges are never compared."""
-        for role, began in ((Role.JUDGE, fixed.judge), (Role.EMBED, fixed.embed)):
-            if (now := self._model(role)) != began:
-                raise ConfigurationError(
-                    f"The exam of cycle {self.record.key} began with {began} as {role}, and now it "
-                    f"is {now}: their scores cannot be compared. Set TENK_{role.upper()}_MODEL="
-                    f"{began} until the verdict, or end the cycle: "
-                    f"tenk cycle {self.record.key} --cancel"
-                )
+    def _under_one_judge(self, fixed: Fixed) -> Fixed:
+        """Scores of two judges are never compared; before the first one another may take over."""
+        now = replace(fixed, judge=self._model(Role.JUDGE), embed=self._model(Role.EMBED))
+        if now == fixed:
+            return fixed
+        if not any(judged(sat) for sat in self._sat()):
+            self.record.fill(exam=now.told())
+            return now
+        raise ConfigurationError(
+            f"The exam of cycle {self.record.key} began with {fixed.judge} as judge and "
+            f"{fixed.embed} as embed, and now they are {now.judge} and {now.embed}: their scores "
+            f"cannot be compared. Set TENK_JUDGE_MODEL={fixed.judge} and "
+            f"TENK_EMBED_MODEL={fixed.embed} until the verdict, or end the cycle: "
+            f"tenk cycle {self.record.key} --cancel"
+        )
 
     def _drawn(self, fixed: Fixed) -> list[ExamQuestion]:
         with transaction(self.engine) as session:

@@ -30,6 +30,12 @@ def unanswerable(sats: Sequence[exam.Sat], judge: str, *, repeats: int) -> set[i
     return {question for question, times in refused.items() if times == repeats}
 
 
+def judged(sat: exam.Sat) -> bool:
+    """Whether a judge has scored it: a refusal has its 0 without one."""
+    said = sat.answered is not None and not sat.answered.refused
+    return said and any(value is not None for value in sat.scores.values())
+
+
 def usd_of(sats: Sequence[exam.Sat], judge: tuple[float, float] | None) -> float | None:
     """What answers and judging came to; `judge`: USD per million tokens in and out.
 
