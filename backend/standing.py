@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from backend.datasets import Curated, Rules, curate, exam_side, without_exam_questions
+from backend.duty import watching_row
 from backend.models import price
 from backend.records import Candidate, Cycle, CycleEvent, Role, Score, Sitting, Verdict
 from backend.store import cycles
@@ -44,6 +45,7 @@ def standing(session: "Session", settings: "Settings") -> dict[str, Any]:
         "cycle": running_row(session, running) if running else None,
         "next_run": None,
         "verdict": last_verdict(session),
+        **watching_row(session),
         "warnings": [one.text for one in notices(session)],
     }
 
@@ -294,6 +296,6 @@ def _harmonic(values: Sequence[float]) -> float:
     return 0.0 if min(values) <= 0 else len(values) / sum(1 / value for value in values)
 
 
-def losses(events: Iterable[CycleEvent]) -> list[float]:
-    """The training loss as it went."""
-    return [one.numbers["train_loss"] for one in events if "train_loss" in one.numbers]
+def losses(events: Iterable[CycleEvent], kind: str = "train_loss") -> list[float]:
+    """A loss as it went: of what is trained on, or of what is only watched ("valid_loss")."""
+    return [one.numbers[kind] for one in events if kind in one.numbers]

@@ -141,7 +141,7 @@ class Chat:
             return
         order = order_of(message.command, message.content)
         if order is not None or self.admin.reviewing.wants_text():
-            await self._obey(order, message.content, reply)
+            await self._obey(order, message, reply)
             return
         uploads = [one for one in message.elements if one.path]
         taken = await self._take_in(uploads, reply) if uploads else []
@@ -150,7 +150,7 @@ class Chat:
             await reply.ends(render.EMPTY)
             return
         if not question:
-            await self._name_after(uploads)
+            await self._name_thread(", ".join(one.name for one in uploads))
             return
         if uploads and not taken:
             return  # its refusal is said; to answer from other filings would mislead
@@ -165,12 +165,16 @@ class Chat:
         )
         await self._show(reply, turn)
 
-    async def _obey(self, order: Order | None, text: str, reply: Reply) -> None:
+    async def _obey(self, order: Order | None, message: cl.Message, reply: Reply) -> None:
         """Carry out an order, or take the text that a button asked for."""
         if order is None:
-            await self.admin.reviewing.correct(text)
+            await self.admin.reviewing.correct(message.content)
             return
         self.admin.reviewing.forget()
+        if message.command:  # from the menu: shown, and found again, as if it had been typed
+            message.content, message.command = f"/{order.name} {order.rest}".strip(), ""
+            await message.update()
+            await self._name_thread(message.content)
         session = cl.context.session
         assert isinstance(session.user, cl.PersistedUser), "who is nobody was turned away before"
         told = await self.admin.carry_out(order, person=session.user.id, thread=session.thread_id)
@@ -252,17 +256,16 @@ class Chat:
         if (history := get_data_layer()) is not None:
             await history.create_element(upload)
 
-    async def _name_after(self, uploads: Sequence[Any]) -> None:
-        """A thread begun with a file alone is found by the file's name."""
+    async def _name_thread(self, name: str) -> None:
+        """A thread begun without words of the reader's is found by what it began with."""
         history = get_data_layer()
-        names = ", ".join(one.name for one in uploads)
         session = cl.context.session
-        if history is None or not names:
+        if history is None or not name:
             return
         thread = await history.get_thread(session.thread_id)
         if thread is not None and not thread["name"]:
-            await history.update_thread(session.thread_id, name=names)
-            told = {"interaction": names, "thread_id": session.thread_id}
+            await history.update_thread(session.thread_id, name=name)
+            told = {"interaction": name, "thread_id": session.thread_id}
             await cl.context.emitter.emit("first_interaction", told)
 
 

@@ -99,7 +99,7 @@ class Reviewing:
             await self._clear()
             await self._show_next()
         else:
-            await self._decide(number, does, f"by {person}")
+            await self._decide(number, does, f"{person} said so")
 
     def wants_text(self) -> bool:
         """Whether the next message is the correction of an example."""

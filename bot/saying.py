@@ -46,6 +46,7 @@ async def say(
 ) -> cl.Message:
     """Show and keep something that is no answer, and so gets no thumbs."""
     message = cl.Message(text, actions=[*actions], elements=[*elements])
+    message.parent_id = None  # beside the exchange: where there are buttons, thumbs come with them
     message.wait_for_answer = True
     await message.send()
     return message

@@ -17,6 +17,8 @@ from bot.render import Source, in_order, plain, short_name, source_line
 BARS = "▁▂▃▄▅▆▇█"
 NOTES = 4
 """Notes of one step that are shown, the last ones."""
+DAYS = 7
+"""Days of agreement that a status shows."""
 CURVE = 32
 """Bars of a loss curve."""
 ARMS = ("candidate", "active", "untuned", "teacher")
@@ -83,11 +85,11 @@ def _steps(view: CycleView) -> str:
 def _within(told: Sequence[CycleEvent]) -> list[str]:
     notes = [plain(one.text) for one in told if one.kind not in ("loss", "look")][-NOTES:]
     looks = [plain(one.text) for one in told if one.kind == "look"]
-    curve = _curve(losses(told))
+    curve = _curve(losses(told), losses(told, "valid_loss"))
     return [*notes, *([curve] if curve else []), *looks]
 
 
-def _curve(told: Sequence[float]) -> str:
+def _curve(told: Sequence[float], watched: Sequence[float]) -> str:
     """How the training loss fell, as bars between its least and its greatest value."""
     if not told:
         return ""
@@ -96,7 +98,8 @@ def _curve(told: Sequence[float]) -> str:
     low, high = min(shown), max(shown)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
     bars = "".join(BARS[round((value - low) * scale)] for value in shown)
-    return f"training loss `{bars}` {told[0]:.3f} → {told[-1]:.3f}"
+    also = f"; on examples not trained on {watched[0]:.3f} → {watched[-1]:.3f}" if watched else ""
+    return f"training loss `{bars}` {told[0]:.3f} → {told[-1]:.3f}{also}"
 
 
 def _so_far(progress: Progress) -> str:
@@ -140,11 +143,13 @@ def status_text(row: dict[str, Any]) -> str:
         ("Cycle", _running(row["cycle"])),
         ("Examples", _examples(row["examples"])),
         ("Exam", _exam(row["exam"])),
-        ("Log", f"{row['turns']} answers ({row['unfinished']} stopped or failed), "
-                f"{row['filings']} filings"),
+        ("Log", _log(row)),
+        ("Thumbs", _thumbs(row["thumbs"])),
+        ("Agreement", _agreement(row["agreement"])),
         ("Spend", f"${row['spend_usd']:.2f}"),
-    ]  # fmt: skip
-    told = [f"- **{name}:** {text}" for name, text in lines]
+    ]
+    told = [f"- **{name}:** {text}" for name, text in lines if text]
+    told += [_disliked(one) for one in row["disliked_but_learned"]]
     warnings = [f"- ⚠ {plain(one)}" for one in row["warnings"]] or ["- No warnings."]
     return "\n".join([*told, *warnings])
 
@@ -180,6 +185,33 @@ def _examples(told: dict[str, Any]) -> str:
 def _exam(told: dict[str, int]) -> str:
     aside = f", {told['quarantined']} put aside" if told["quarantined"] else ""
     return f"{told['active']} questions{aside}"
+
+
+def _log(row: dict[str, Any]) -> str:
+    filings = f"{row['filings']} filing{'' if row['filings'] == 1 else 's'}"
+    return f"{row['turns']} answers ({row['unfinished']} stopped or failed) from {filings}"
+
+
+def _thumbs(rows: Sequence[dict[str, Any]]) -> str:
+    return "; ".join(
+        f"`{one['model']}` {one['up']} up, {one['down']} down "
+        f"({one['share']:.0%} up, 95% interval {one['low']:.0%} to {one['high']:.0%})"
+        for one in rows
+        if one["share"] is not None
+    )
+
+
+def _agreement(told: dict[str, Any]) -> str:
+    """How often the teacher, asked again in the background, agrees with the active model."""
+    if told["share"] is None:
+        return ""
+    days = ", ".join(f"{one['day']} {one['share']:.0%}" for one in told["days"][-DAYS:])
+    return f"with the teacher in {told['share']:.0%} of {told['compared']} answers ({days})"
+
+
+def _disliked(told: dict[str, Any]) -> str:
+    models = ", ".join(f"`{model}`" for model in told["models"])
+    return f"- ⚠ Example {told['example']} got a thumb down after {models} had learned from it."
 
 
 def models_text(rows: Sequence[dict[str, Any]], active: dict[str, str]) -> str:
@@ -229,14 +261,14 @@ def swap_line(swap: Swap) -> str:
     if swap.again:
         why = f": {plain(swap.reason)}" if swap.reason else ""
         return (
-            f"*From the next question on* `{swap.model}` *answers again; rolled back by* "
+            f"From the next question on `{swap.model}` answers again; rolled back by "
             f"{_who(swap.by)}{why}"
         )
     made = [f"cycle {swap.cycle}"] if swap.cycle is not None else []
     made += [f"gain {swap.gain:+.2f}"] if swap.gain is not None else []
     by_hand = [] if swap.by.startswith("verdict") else [f"by {_who(swap.by)}"]
     told = ", ".join([*made, *by_hand])
-    return f"*From the next question on* `{swap.model}` *answers*" + (f" ({told})" if told else "")
+    return f"From the next question on `{swap.model}` answers" + (f" ({told})" if told else "")
 
 
 # -- examples

@@ -230,9 +230,9 @@ async def test_promote_and_roll_back_are_recorded_with_who_and_why_and_told_in_o
         assert "Name a model" in bare["output"]
         assert "To overrule it give a reason" in without["output"]
         assert promoted["output"].startswith("`ft:local-teacher:a` answers from the next")
-        assert "`ft:local-teacher:a` *answers* (cycle 1, gain +0.04, by boss" in swap["output"]
+        assert "`ft:local-teacher:a` answers (cycle 1, gain +0.04, by boss" in swap["output"]
         assert rolled_back["output"].startswith("`local-teacher` answers again")
-        assert "`local-teacher` *answers again" in again and again.endswith("Wrong years")
+        assert "`local-teacher` answers again" in again and again.endswith("Wrong years")
         with opened(swept.home) as session:
             told = [(one.by, one.reason) for one in session.exec(select(Activation))]
             kept = [row.id for row in session.exec(select(Step).where(Step.thread == ann.thread))]
@@ -359,7 +359,7 @@ async def test_a_reviewer_keeps_drops_corrects_and_takes_back_newest_first(swept
         await rita.until(lambda: "512" in rita.said()[-1]["output"])
         await rita.press("Correct")
         last = await rita.ask("Net sales were $512 million; call me at 212-555-0188 [1].")
-        dropped = next(one for one in rita.said() if "by rita" in one["output"])
+        dropped = next(one for one in rita.said() if "rita said so" in one["output"])
 
         assert kept.status_code == 200
         assert "operating income" in first and "3 to review" in first and "kept so far" in first
@@ -368,8 +368,8 @@ async def test_a_reviewer_keeps_drops_corrects_and_takes_back_newest_first(swept
             told = answered(session)
         assert [one[:2] for one in told] == [
             ("keep", "corrected by rita"),
-            ("drop", "by rita"),
-            ("keep", "by rita"),
+            ("drop", "rita said so"),
+            ("keep", "rita said so"),
         ]
         assert told[0][2] == "Net sales were $512 million; call me at [phone number] [1]."
         assert "is kept" in dropped["output"] or "is dropped" in dropped["output"]

@@ -154,6 +154,70 @@ def test_a_verdict_stands_with_its_reasons_and_what_to_do_next() -> None:
     assert "`ft:a::b` answers from the next question on. Undo it: `/rollback`" in shown
 
 
+# -- status
+
+
+def status(**more: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "active": {"model": "local-teacher", "role": "teacher"},
+        "activation": None,
+        "verdict": None,
+        "cycle": None,
+        "examples": {"kept": 3, "dropped": 2, "dropped_by_rule": {"thumbs-down": 2}},
+        "exam": {"active": 40, "quarantined": 4},
+        "turns": 5,
+        "unfinished": 1,
+        "filings": 1,
+        "spend_usd": 1.234,
+        "thumbs": [],
+        "agreement": {"share": None, "compared": 0, "days": []},
+        "disliked_but_learned": [],
+        "warnings": [],
+    }
+    return {**told, **more}
+
+
+def test_a_status_without_cycles_says_what_there_is_and_how_to_begin() -> None:
+    shown = telling.status_text(status())
+
+    assert shown.splitlines() == [
+        "- **Answering:** `local-teacher` (teacher); no model was ever swapped in",
+        "- **Last verdict:** none yet",
+        "- **Cycle:** none is running; `/retrain` starts one",
+        "- **Examples:** 3 kept, 2 dropped (2 thumbs-down)",
+        "- **Exam:** 40 questions, 4 put aside",
+        "- **Log:** 5 answers (1 stopped or failed) from 1 filing",
+        "- **Spend:** $1.23",
+        "- No warnings.",
+    ]
+
+
+def test_a_status_tells_cycle_thumbs_agreement_and_what_to_worry_about() -> None:
+    shown = telling.status_text(
+        status(
+            cycle={"cycle": 4, "by": "ann", "since": NOON, "doing": "Training"},
+            thumbs=[
+                {"model": "m", "up": 3, "down": 1, "share": 0.75, "low": 0.3, "high": 0.95},
+                {"model": "none", "up": 0, "down": 0, "share": None, "low": 0.0, "high": 1.0},
+            ],
+            agreement={
+                "share": 0.9,
+                "compared": 20,
+                "days": [{"day": "2026-11-20", "compared": 20, "share": 0.9}],
+            },
+            disliked_but_learned=[{"example": 7, "turn": 9, "models": ["ft:a::b"]}],
+            warnings=["teacher: shuts down on 2026-12-01"],
+        )
+    )
+
+    assert "4 is running: Training; `/retrain` shows it" in shown
+    assert "`m` 3 up, 1 down (75% up, 95% interval 30% to 95%)" in shown
+    assert "`none`" not in shown
+    assert "with the teacher in 90% of 20 answers (2026-11-20 90%)" in shown
+    assert "Example 7 got a thumb down after `ft:a::b` had learned from it" in shown
+    assert "⚠ teacher: shuts down on 2026-12-01" in shown
+
+
 # -- swaps
 
 
@@ -162,15 +226,15 @@ def test_a_verdict_stands_with_its_reasons_and_what_to_do_next() -> None:
     [
         (
             {"by": "verdict 3", "cycle": 3, "gain": 0.041},
-            "*From the next question on* `ft:a::b` *answers* (cycle 3, gain +0.04)",
+            "From the next question on `ft:a::b` answers (cycle 3, gain +0.04)",
         ),
         (
             {"by": "ann in the chat", "reason": "why", "cycle": None},
-            "*From the next question on* `ft:a::b` *answers* (by ann in the chat)",
+            "From the next question on `ft:a::b` answers (by ann in the chat)",
         ),
         (
             {"by": "al", "again": True, "reason": "See:it"},
-            "*From the next question on* `ft:a::b` *answers again; rolled back by* al: See\\:it",
+            "From the next question on `ft:a::b` answers again; rolled back by al: See\\:it",
         ),
     ],
 )

@@ -86,9 +86,29 @@ def status_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
         ("examples", f"{examples['kept']} kept, {examples['dropped']} dropped"),
         *[("", f"{count} x {rule}") for rule, count in examples["dropped_by_rule"].items()],
         ("exam", f"{exam['active']} questions, {exam['quarantined']} put aside"),
+        *_watching_lines(row),
         ("spend", f"${row['spend_usd']:.4f}"),
         *[("warning", warning) for warning in row["warnings"]],
     ]
+    return lines
+
+
+def _watching_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """What readers and the teacher make of the models that answer."""
+    lines: list[tuple[str, str]] = []
+    for one in row["thumbs"]:
+        if one["share"] is not None:
+            share = f"{one['share']:.0%} up, 95% interval {one['low']:.0%} to {one['high']:.0%}"
+            lines.append(
+                ("thumbs", f"{one['model']}: {one['up']} up, {one['down']} down ({share})")
+            )
+    agreement = row["agreement"]
+    if agreement["share"] is not None:
+        told = f"{agreement['share']:.0%} of {agreement['compared']} answers"
+        lines.append(("agreement", f"with the teacher in {told}"))
+    for one in row["disliked_but_learned"]:
+        models = ", ".join(one["models"])
+        lines.append(("disliked", f"example {one['example']}, after {models} learned from it"))
     return lines
 
 

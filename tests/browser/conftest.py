@@ -70,18 +70,29 @@ class Watched:
         return {urlsplit(url).netloc for url in self.asked if url.startswith(("http", "ws"))}
 
 
+Watch = Callable[[Running], Watched]
+
+
 @pytest.fixture
-def watch(
-    browser: Browser, request: pytest.FixtureRequest
-) -> Generator[Callable[[Running], Watched]]:
-    """Opens a window of its own on a chat."""
+def watch(browser: Browser, request: pytest.FixtureRequest) -> Generator[Watch]:
+    """Opens windows on a chat, all of one person."""
+    yield from _windows(browser, str(request.node.name))
+
+
+@pytest.fixture
+def watch_as_another(browser: Browser, request: pytest.FixtureRequest) -> Generator[Watch]:
+    """The same for a second person."""
+    yield from _windows(browser, f"{request.node.name}-another")
+
+
+def _windows(browser: Browser, name: str) -> Generator[Watch]:
     context = browser.new_context(locale="en-US", viewport={"width": 1400, "height": 900})
-    name = str(request.node.name).removeprefix("test_")[:40]
+    short = name.removeprefix("test_")[:40] + ("-another" if name.endswith("-another") else "")
 
     def opened(chat: Running) -> Watched:
         page = context.new_page()
         page.set_default_timeout(30_000)
-        watched = Watched(page, chat.url, name)
+        watched = Watched(page, chat.url, short)
         page.on("request", lambda asked: watched.asked.append(asked.url))
         page.on("websocket", lambda socket: watched.asked.append(socket.url))
         page.on("pageerror", lambda error: watched.errors.append(str(error)))

@@ -1,18 +1,17 @@
 """A person with a 10-K and a question, in a real browser. Screenshots go to tests/output."""
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from shutil import copytree
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watch
 from tests.chatting import Running, running, write_filing
 from tests.strict_server import KEY, silence, strict_server
 
-Watch = Callable[[Running], Watched]
 SALES = "What were Meadowlark's net sales in 2024?"
 
 
