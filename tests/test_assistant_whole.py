@@ -17,9 +17,10 @@ from backend.filings import read_filing
 from backend.index import open_index
 from backend.local.serving import serve
 from backend.models import LocalApi, open_models
-from backend.records import Filing, Passage, Role
+from backend.records import Candidate, Filing, Passage, Role
 from backend.settings import Settings
 from backend.store import turns
+from backend.store.cycles import activate, activations
 from backend.store.database import open_database, transaction
 from backend.store.filings import add_filing
 
@@ -155,3 +156,50 @@ async def test_a_model_that_the_server_does_not_know_is_a_failed_turn(assistant:
         assert turns.example_of_turn(session, row.id) is None
     assert row.state == "failed"
     assert "no-such-model" in (row.error or "")
+
+
+def serve_with(assistant: Assistant, model: str) -> None:
+    with transaction(assistant.engine) as session:
+        row = Candidate(model=model, role="student", job="j")
+        session.add(row)
+        session.flush()
+        activate(session, row, by="ann", reason="")
+
+
+async def test_a_tuned_model_that_its_server_has_lost_is_replaced_in_the_same_question(
+    assistant: Assistant,
+) -> None:
+    lost = "ft:local-student:tenk::0123456789ab"
+    serve_with(assistant, lost)
+
+    turn = await assistant.ask(asked("risk-04")["question"], thread="lost")
+
+    with transaction(assistant.engine) as session:
+        failed, whole = turns.turns_of_thread(session, "lost")
+        latest = activations(session)[0]
+    assert (failed.model, failed.fault) == (lost, "ModelGone")
+    assert (whole.id, whole.model, whole.instead_of) == (turn.id, "local-teacher", failed.id)
+    assert (latest.by, latest.undoes is not None) == ("tenk", True)
+
+
+async def test_what_the_student_answers_the_teacher_answers_too_over_the_same_messages(
+    home: Home, assistant: Assistant
+) -> None:
+    serve_with(assistant, "local-student")
+    keen = home.settings.model_copy(update={"shadow_share": 1.0})
+    teaching = Assistant(assistant.engine, assistant.models, assistant.index, keen)
+
+    turn = await teaching.ask(asked("risk-04")["question"], thread="shadowed")
+    async with asyncio.timeout(30):
+        await teaching.shadow.settled()
+
+    with transaction(assistant.engine) as session:
+        [shadow] = turns.turns_of_thread(session, f"shadow:{turn.id}")
+        assert turns.example_of_turn(session, shadow.id or 0) is not None
+    assert turn.model == "local-student"
+    assert (shadow.model, shadow.state, shadow.messages) == (
+        "local-teacher",
+        "whole",
+        turn.messages,
+    )
+    assert shadow.agrees is not None

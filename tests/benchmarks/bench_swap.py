@@ -6,7 +6,8 @@ questions, fine-tunes the local student on them, and then swaps from the untuned
 tuned one and back while 50 conversations ask. Everything runs in this process over the local API.
 An answer is stamped rightly where its turn names the model that the API was really asked for, and
 where that is the model which was active when the question was asked. Then two readers who think
-between their questions ask with no second answers, a tenth, and all of them, in blocks by turns.
+between their questions ask the same with no second answers, a tenth, and all of them, in every
+order.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -43,7 +45,7 @@ CONVERSATIONS = 50
 TAUGHT = 40
 BEFORE, AFTER = 8.0, 8.0
 """Seconds of asking before and after a swap."""
-READERS, BLOCK, BLOCKS = 2, 20, 6
+READERS, BLOCK = 2, 20
 PAUSES = (0.3, 1.1)
 """Seconds that a reader thinks."""
 QUESTIONS = [f"What was {item} in fiscal {year}?" for year in (2025, 2024, 2023) for item in ITEMS]
@@ -229,12 +231,12 @@ async def swap_and_back(house: House, new: str) -> dict[str, dict[str, float]]:
 
 
 async def reader(assistant: Assistant, name: str, seconds: list[float]) -> None:
-    """Somebody who thinks between questions, each in a thread of its own."""
+    """Somebody who thinks between questions, each in a thread of its own; the same for a name."""
     draw = random.Random(name)
     for n in range(BLOCK):
         await asyncio.sleep(draw.uniform(*PAUSES))
         start = time.perf_counter()
-        await assistant.ask(draw.choice(QUESTIONS), thread=f"{name}-{n}")
+        await assistant.ask(draw.choice(QUESTIONS), thread=f"{name}-{n}-{start}")
         seconds.append(time.perf_counter() - start)
 
 
@@ -245,12 +247,10 @@ async def second_answers(house: House) -> dict[float, float]:
     seconds: dict[float, list[float]] = {share: [] for share in shares}
     behind = dict.fromkeys(shares, 0)
     await reader(assistants[0.0], "warm", [])
-    for block in range(BLOCKS):
-        order = shares if block % 2 else shares[::-1]
+    for block, order in enumerate(permutations(shares)):
         for share in order:
-            names = [f"{block}-{share}-{n}" for n in range(READERS)]
             await asyncio.gather(
-                *(reader(assistants[share], name, seconds[share]) for name in names)
+                *(reader(assistants[share], f"{block}-{n}", seconds[share]) for n in range(READERS))
             )
             behind[share] += assistants[share].shadow.waiting
             await assistants[share].shadow.settled()
