@@ -162,6 +162,7 @@ class Chat:
             filing=filing,
             step=_run_id(),
             on_token=reply.piece,
+            on_restart=reply.restart,
         )
         await self._show(reply, turn)
 

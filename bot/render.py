@@ -128,6 +128,8 @@ def model_line(turn: Turn) -> str:
     seconds = f"{turn.seconds:.1f} s" if turn.seconds >= 0.05 else "under 0.1 s"
     made = f", cycle {turn.cycle}" if turn.cycle is not None else ""
     told = f"*Answered by* `{turn.model}` *({turn.role}{made}) in {seconds}.*"
+    if turn.instead_of is not None:
+        told += " *It stood in for the active model, which failed.*"
     if is_local(turn.model):
         told += (
             " *It ships with tenk and is no language model: it finds and quotes, and works out "

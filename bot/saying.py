@@ -28,6 +28,10 @@ class Reply:
         self.message.created_at = self.message.created_at or utc_now()
         await self.message.stream_token(text)
 
+    async def restart(self) -> None:
+        """Take away what a model said before it failed: another one answers."""
+        await self.message.stream_token(" ", is_sequence=True)  # "" would be ignored
+
     async def ends(
         self, text: str, *, rateable: bool = False, elements: Sequence[Any] = ()
     ) -> None:

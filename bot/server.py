@@ -93,6 +93,7 @@ def build(house: House, key: str) -> Served:
         following.begin()
         yield
         await following.end()
+        await house.assistant.shadow.end()
         await history.close()
         house.index.close()
         house.engine.dispose()

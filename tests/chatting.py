@@ -226,7 +226,8 @@ class Reader:
             if event == "stream_start":
                 self.tokens.append(told["output"])
         elif event == "stream_token":
-            self.messages[told["id"]]["output"] += told["token"]
+            before = "" if told.get("isSequence") else self.messages[told["id"]]["output"]
+            self.messages[told["id"]]["output"] = before + told["token"]
             self.tokens.append(told["token"])
         elif event == "element":
             self.elements.append(told)

@@ -8,11 +8,12 @@ from shutil import copytree
 import httpx
 import pytest
 
-from backend.records import Turn
+from backend.records import Candidate, Turn
+from backend.store.cycles import activate
 from backend.store.database import open_database, transaction
 from backend.store.turns import turns_of_thread
 from tests.chatting import Running, reader, running, write_filing
-from tests.strict_server import KEY, Reply, StrictServer, refuse, silence, strict_server
+from tests.strict_server import KEY, Reply, StrictServer, cut, refuse, silence, strict_server
 
 SALES = "What were Meadowlark's net sales in 2024?"
 
@@ -305,6 +306,31 @@ async def test_a_model_that_fails_gives_one_sentence_and_the_chat_goes_on(
         assert "TENK_TEACHER" in failed["output"]
         assert "`m`" in next_one["output"]
         assert [t.state for t in turns(served.home, ann.thread)] == ["failed", "whole"]
+
+
+async def test_where_the_active_model_fails_in_mid_answer_the_one_before_answers_alone(
+    stocked_home: Path, tmp_path: Path
+) -> None:
+    home = copytree(stocked_home, tmp_path / "copy")
+    engine = open_database(f"sqlite:///{home / 'tenk.sqlite3'}")
+    with transaction(engine) as session:
+        row = Candidate(model="m", role="student", job="job-1")
+        session.add(row)
+        session.flush()
+        activate(session, row, by="verdict 1", reason="")
+    engine.dispose()
+    with strict_server(models={"m": None}, chat=[cut("Half an ")]) as server:
+        student = {
+            name.replace("TEACHER", "STUDENT"): told for name, told in other_model(server).items()
+        }
+        with running(home, **student) as served:
+            async with reader(served.url) as ann:
+                await ann.connect()
+
+                answer = await ann.ask(SALES)
+
+    assert "Half an" not in answer["output"] and "512" in answer["output"]
+    assert "`local-teacher`" in answer["output"] and "stood in for" in answer["output"]
 
 
 async def test_a_question_too_long_to_be_one_is_answered_by_saying_so(

@@ -125,6 +125,10 @@ def test_the_line_of_a_fine_tuned_model_names_the_cycle_it_came_from() -> None:
     assert "`ft:local-student:tenk::c7` *(student, cycle 7)" in line
 
 
+def test_an_answer_given_in_place_of_a_model_that_failed_says_so() -> None:
+    assert "stood in for the active model, which failed" in render.model_line(turn(instead_of=7))
+
+
 def test_a_source_without_a_known_company_goes_by_its_file() -> None:
     nameless = passage(company="", fiscal_year=None).model_dump(mode="json")
 
