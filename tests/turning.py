@@ -1,6 +1,7 @@
 """A home whose log is ready for a cycle: the sample filing, its questions asked of the teacher."""
 
 import asyncio
+import atexit
 import json
 import shutil
 import tempfile
@@ -51,7 +52,9 @@ def house_at(home: Path, **settings: Any) -> Generator[House]:
 @cache
 def template() -> Path:
     """The home, made once; tests copy it."""
-    home = Path(tempfile.mkdtemp(prefix="tenk-turning-")) / "home"
+    folder = Path(tempfile.mkdtemp(prefix="tenk-turning-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    home = folder / "home"
     with house_at(home) as house:
         with transaction(house.engine) as session:
             session.add(Secret(name=EXAM, value=KEY))
