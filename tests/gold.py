@@ -6,7 +6,7 @@ right answers and ragas_scores over the same evidence come out.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import combinations
@@ -30,6 +30,8 @@ QUOTED = 0.9
 """Share of an answer's words that stand in the passage it should quote."""
 APART = 0.03
 """Systems whose shares of gold differ by more are to be ranked rightly."""
+
+ONE_VALUE, SEVERAL = "XBRL fact", "XBRL fact, several values under its words"
 
 Side = Literal["figures", "prose", "unanswerable"]
 _MARKS = re.compile(r"\s*\[\d+\]")
@@ -134,17 +136,25 @@ def xbrl_facts() -> dict[tuple[float, int], str]:
     return found
 
 
-def xbrl_gold(chunks: Iterable[Chunk]) -> list[Gold]:
-    """XBRL facts that stand as cells in `chunks`, asked by the row that fits them best.
+def xbrl_gold(
+    filing: Iterable[Chunk], *, usable: Callable[[Chunk], bool] = lambda _: True
+) -> list[Gold]:
+    """XBRL facts that stand as cells in usable chunks, asked by the row that fits them best.
 
-    The value is XBRL's; the row's words, and the year, are the filing's own.
+    The value is XBRL's; the row's words, and the year, are the filing's own. Where the filing has
+    several values under the same words and year ("Total", "Inventories"), the question does not
+    tell which is meant: its kind says so, and an answer with another of them counts as wrong.
     """
     cells: dict[tuple[float, int], list[Cell]] = {}
     pages: dict[tuple[float, int], set[int]] = {}
-    for chunk in chunks:
+    values: dict[tuple[tuple[str, ...], int], set[float]] = {}
+    for chunk in filing:
         for cell in cell_tuple(chunk.text):
-            if cell.period and stem_tuple(cell.row):
-                key = (round(abs(cell.quantity.amount), 4), cell.period)
+            if not cell.period or not stem_tuple(cell.row):
+                continue
+            key = (round(abs(cell.quantity.amount), 4), cell.period)
+            values.setdefault((stem_tuple(cell.row), cell.period), set()).add(key[0])
+            if usable(chunk):
                 cells.setdefault(key, []).append(cell)
                 pages.setdefault(key, set()).update(chunk.pages)
     forms = ("What was NVIDIA's {} in fiscal {}?", "How much was {} for fiscal year {}?")
@@ -154,8 +164,9 @@ def xbrl_gold(chunks: Iterable[Chunk]) -> list[Gold]:
             best = max(cells[key], key=lambda cell: _likeness(cell.row, label))
             row = best.row.strip(" :")
             asked = forms[at % 2].format(row[:1].lower() + row[1:], key[1])
+            kind = SEVERAL if len(values[stem_tuple(best.row), key[1]]) > 1 else ONE_VALUE
             said, stands = best.quantity, frozenset(pages[key])
-            found.append(Gold("NVIDIA XBRL", asked, said.text, (), (said,), stands))
+            found.append(Gold(kind, asked, said.text, (), (said,), stands))
     return found
 
 

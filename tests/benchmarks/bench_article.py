@@ -28,7 +28,16 @@ from backend.datasets import Asked
 from backend.exam import Arm
 from backend.promotion import verify
 from backend.records import Role
-from tests.gold import DATA, NVIDIA_PDF, Side, drawn, facts_of_nvidia, standings, xbrl_gold
+from tests.gold import (
+    DATA,
+    NVIDIA_PDF,
+    ONE_VALUE,
+    Side,
+    drawn,
+    facts_of_nvidia,
+    standings,
+    xbrl_gold,
+)
 from tests.hall import TEACHER, UNTUNED, opened
 
 TENK = Path(sys.executable).with_name("tenk")
@@ -208,6 +217,9 @@ async def tell_gold(desk: Desk, row: dict[str, Any]) -> None:
     for side in sides:
         count = sum(gold.side == side for gold in golds)
         desk.say(drawn(standings(told, side), f"gold, {side}: {count}") + "\n")
+    clear = [one for one in told if one.gold.kind == ONE_VALUE]
+    count = sum(gold.kind == ONE_VALUE for gold in golds)
+    desk.say(drawn(standings(clear), f"gold, clear facts: {count}") + "\n")
 
 
 def main() -> None:

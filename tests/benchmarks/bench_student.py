@@ -27,6 +27,7 @@ from backend.samples import SAMPLE_PDF
 from tests.gold import (
     DATA,
     NVIDIA_PDF,
+    ONE_VALUE,
     Gold,
     Side,
     Told,
@@ -73,12 +74,11 @@ def school_of_nvidia(chunks: Sequence[Chunk]) -> School:
     """Examples from two fifths of the pages; XBRL facts, single facts and passages of others."""
     chance = random.Random(5)
     mine = [chunk for chunk in chunks if all(taught(page) for page in chunk.pages)]
-    others = [chunk for chunk in chunks if not any(taught(page) for page in chunk.pages)]
     on_passages = passages_of_nvidia()
     prose = [gold.question for gold in on_passages if all(map(taught, gold.pages))]
     chance.shuffle(prose)
     exam = [
-        *xbrl_gold(others),
+        *xbrl_gold(chunks, usable=lambda chunk: not any(map(taught, chunk.pages))),
         *facts_of_nvidia(),
         *(gold for gold in on_passages if not any(map(taught, gold.pages))),
     ]
@@ -110,6 +110,11 @@ def reported(every: Sequence[Told], filing: str) -> list[str]:
         lines.append("\n" + drawn(found, f"{filing}: {name}, {count}"))
         lines.append(f"  of {of} pairs more than .03 apart in gold, ranked wrongly: {len(wrong)}")
         lines += [f"    {pair}" for pair in wrong]
+    clear = standings([one for one in every if one.gold.kind == ONE_VALUE])
+    if clear:
+        count = next(iter(clear.values())).questions
+        title = f"{filing}: clear figures, {count}"
+        lines.append("\n" + drawn(clear, title) + "\n  facts whose words and year name one value")
     refused = standings(every, "unanswerable")
     if refused:
         shares = ", ".join(f"{name} {one.gold:.2f}" for name, one in refused.items())
