@@ -88,18 +88,21 @@ def build(house: House, key: str) -> Served:
     register(chat, history)
     listen_only()
 
+    local = create_app(house.settings.home, key=key)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         following.begin()
         yield
         await following.end()
         await house.assistant.shadow.end()
+        local.state.tuner.close()  # so that another server goes on with a job under way at once
         await history.close()
         house.index.close()
         house.engine.dispose()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount("/v1", create_app(house.settings.home, key=key))
+    app.mount("/v1", local)
     app.include_router(routes(house))
     app.mount("/", chainlit_app)
 
