@@ -226,9 +226,7 @@ class Reader:
             if event == "stream_start":
                 self.tokens.append(told["output"])
         elif event == "stream_token":
-            before = "" if told.get("isSequence") else self.messages[told["id"]]["output"]
-            self.messages[told["id"]]["output"] = before + told["token"]
-            self.tokens.append(told["token"])
+            self._take_token(told)
         elif event == "element":
             self.elements.append(told)
         elif event == "first_interaction":
@@ -244,6 +242,11 @@ class Reader:
         else:
             self.working = event == "task_start"
             self.ended += event == "task_end"
+
+    def _take_token(self, told: dict[str, Any]) -> None:
+        before = "" if told.get("isSequence") else self.messages[told["id"]]["output"]
+        self.messages[told["id"]]["output"] = before + told["token"]
+        self.tokens.append(told["token"])
 
     async def until(self, true: Any, seconds: float = 60) -> None:
         """Wait until something holds of what was heard."""
