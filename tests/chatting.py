@@ -223,8 +223,7 @@ class Reader:
     def _take(self, event: str, told: Any) -> None:
         if event in ("new_message", "update_message", "stream_start"):
             self.messages[told["id"]] = {**self.messages.get(told["id"], {}), **told}
-            if event == "stream_start":
-                self.tokens.append(told["output"])
+            self.tokens += [told["output"]] if event == "stream_start" else []
         elif event == "stream_token":
             self._take_token(told)
         elif event == "element":
@@ -235,7 +234,11 @@ class Reader:
             self.resumed = told
         elif event == "set_commands":
             self.commands = [one["id"] for one in told]
-        elif event == "action":
+        else:
+            self._take_small(event, told)
+
+    def _take_small(self, event: str, told: Any) -> None:
+        if event == "action":
             self.buttons[told["id"]] = told
         elif event == "remove_action":
             self.buttons.pop(told["id"], None)
