@@ -5,9 +5,8 @@ second answers cost readers.
 questions, fine-tunes the local student on them, and then swaps from the untuned student to the
 tuned one and back while 50 conversations ask. Everything runs in this process over the local API.
 An answer is stamped rightly where its turn names the model that the API was really asked for, and
-where that is the model which was active when the question was asked. Then two readers who think
-between their questions ask the same with no second answers, a tenth, and all of them, in every
-order.
+where that is the model which was active when the question was asked. Then three readers who
+think between their questions ask the same with a tenth of second answers and with none.
 """
 
 import asyncio
@@ -19,7 +18,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from itertools import permutations
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -45,7 +43,7 @@ CONVERSATIONS = 50
 TAUGHT = 40
 BEFORE, AFTER = 8.0, 8.0
 """Seconds of asking before and after a swap."""
-READERS, BLOCK = 2, 20
+READERS, BLOCK, PAIRS = 3, 20, 12
 PAUSES = (0.3, 1.1)
 """Seconds that a reader thinks."""
 QUESTIONS = [f"What was {item} in fiscal {year}?" for year in (2025, 2024, 2023) for item in ITEMS]
@@ -240,29 +238,46 @@ async def reader(assistant: Assistant, name: str, seconds: list[float]) -> None:
         seconds.append(time.perf_counter() - start)
 
 
-async def second_answers(house: House) -> dict[float, float]:
-    """The reader's p95 by share of second answers, in milliseconds."""
-    shares = (0.0, 0.1, 1.0)
+async def second_answers(house: House) -> float:
+    """The reader's p95 with second answers over that without: the median of pairs of blocks.
+
+    The two blocks of a pair follow each other, now the one first, now the other, so that what
+    else the machine does falls on both alike.
+    """
+    shares = (0.0, 0.1)
     assistants = {share: house.assistant(share) for share in shares}
-    seconds: dict[float, list[float]] = {share: [] for share in shares}
-    behind = dict.fromkeys(shares, 0)
+    every: dict[float, list[float]] = {share: [] for share in shares}
+    ratios: list[float] = []
+    late = 0
     await reader(assistants[0.0], "warm", [])
-    for block, order in enumerate(permutations(shares)):
-        for share in order:
+    for pair in range(PAIRS):
+        p95: dict[float, float] = {}
+        for share in shares if pair % 2 else shares[::-1]:
+            seconds: list[float] = []
             await asyncio.gather(
-                *(reader(assistants[share], f"{block}-{n}", seconds[share]) for n in range(READERS))
+                *(reader(assistants[share], f"{pair}-{n}", seconds) for n in range(READERS))
             )
-            behind[share] += assistants[share].shadow.waiting
+            late += assistants[share].shadow.waiting
             await assistants[share].shadow.settled()
-    p95 = {share: 1000 * statistics.quantiles(seconds[share], n=20)[-1] for share in shares}
+            p95[share] = statistics.quantiles(seconds, n=20)[-1]
+            every[share] += seconds
+        ratios.append(p95[0.1] / p95[0.0])
     for share in shares:
-        median = 1000 * statistics.median(seconds[share])
+        told = 1000 * statistics.quantiles(every[share], n=20)[-1]
+        median = 1000 * statistics.median(every[share])
         print(
-            f"second answers {share:.0%}: {len(seconds[share])} questions, median {median:.0f} ms, "
-            f"p95 {p95[share]:.0f} ms, ratio {p95[share] / p95[0.0]:.2f} (promised 1.05); "
-            f"{behind[share]} still waited at the ends of blocks"
+            f"second answers {share:.0%}: {len(every[share])} questions, median {median:.0f} ms, "
+            f"p95 {told:.0f} ms"
         )
-    return p95
+    with transaction(house.engine) as session:
+        asked, whole, _ = service.shadow_totals(session)
+    ratio = statistics.median(ratios)
+    print(
+        f"p95 with over without, median of {PAIRS} pairs: {ratio:.2f} (promised 1.05), quartiles "
+        f"{[round(one, 2) for one in statistics.quantiles(ratios, n=4)]}; {asked} second answers, "
+        f"{whole} whole, {late} of them after their block"
+    )
+    return ratio
 
 
 async def measure(home: Path) -> dict[str, object]:
@@ -276,7 +291,7 @@ async def measure(home: Path) -> dict[str, object]:
         await library.ingest([Path(SAMPLE_PDF)])
         house = House(home, engine, models, index)
         found: dict[str, object] = dict(await swap_and_back(house, await tuned(house)))
-        found["p95"] = await second_answers(house)
+        found["p95 ratio"] = await second_answers(house)
         await models.close()
         index.close()
     engine.dispose()
