@@ -164,7 +164,7 @@ def test_a_heading_is_told_apart_from_the_text_under_it() -> None:
 def test_a_heading_that_runs_into_the_text_is_no_sentence_of_it() -> None:
     found = paragraph_tuple(NOTE)[1]
 
-    assert found.heading.endswith("Inventories.")
+    assert found.opening == "Inventories."
     assert found.sentences[0].startswith("Inventories are stated at the lower of cost")
 
 

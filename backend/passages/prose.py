@@ -27,8 +27,10 @@ class Paragraph:
     """Sentences that go together, and what they stand under. Headings are none of them."""
 
     heading: str
-    """The line above, and a heading that runs into the text ("Inventories."); "" if neither."""
+    """The line above; "" if there is none."""
     sentences: tuple[str, ...]
+    opening: str = ""
+    """A heading that runs into the text: "Inventories."."""
     item: bool = False
     """Whether it is an item of a list."""
 
@@ -133,11 +135,9 @@ def paragraph_tuple(text: str) -> tuple[Paragraph, ...]:
             heading = block
             continue
         said = [sentence for sentence in _split(block) if re.search(r"[A-Za-z]", sentence)]
-        own = heading
-        if said and not item and _runs_in(said):
-            own = " ".join(filter(None, (heading, said.pop(0))))
+        opening = said.pop(0) if said and not item and _runs_in(said) else ""
         if said:
-            found.append(Paragraph(own, tuple(said), item))
+            found.append(Paragraph(heading, tuple(said), opening, item))
     return tuple(found)
 
 

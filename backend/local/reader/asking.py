@@ -10,10 +10,24 @@ from backend.terms import stem_tuple, stems, synonyms
 _TELLING = re.compile(r"\b(?:other|before|after|less)\b", re.IGNORECASE)
 
 
+_VERBS = """
+build built|buy bought|choose chose chosen|drive drove driven|fall fell fallen|grow grew grown
+hold held|lead led|lend lent|lose lost|meet met|pay paid|rise rose risen|sell sold|spend spent
+seek sought|withdraw withdrew withdrawn|withhold withheld|write wrote written
+"""
+_STEMS = {
+    form: stem_tuple(verb)[0]
+    for verb, *forms in (line.split() for line in _VERBS.strip().replace("\n", "|").split("|"))
+    for form in stem_tuple(" ".join(forms))
+}
+"""Past forms that no ending gives away; all others the stemmer knows."""
+
+
 @lru_cache(maxsize=32768)
 def words(text: str) -> tuple[str, ...]:
     """Stems, and the stop words that tell rows of a table apart ("Other assets")."""
-    return stem_tuple(text) + tuple(dict.fromkeys(w.lower() for w in _TELLING.findall(text)))
+    found = tuple(_STEMS.get(stem, stem) for stem in stem_tuple(text))
+    return found + tuple(dict.fromkeys(w.lower() for w in _TELLING.findall(text)))
 
 
 FILLER = frozenset(
@@ -26,16 +40,40 @@ FILLER = frozenset(
         " compared compare previous prior record recorded related respectively during following"
     )
 )
+MOVING = frozenset(
+    stems(
+        "grow growth increase decrease decline change drop fall rise improve difference percent"
+        " percentage percents compare develop move dollars rate spend earn make come incur"
+        " experience go hold owe carry carrying see take bring generate receive use run stand"
+        " fast size"
+    )
+)
+"""Words that ask for a change, or only join a figure to who has it: no row is labelled by them."""
 _PROSE = re.compile(
     r"^\W*(?:why|who|where|describe|explain|list|name|discuss|does|do|did|is|are|was|were|has|have"
     r"|can|could|will|should|in what way|what (?:kind|kinds|type|types|factors?|risks?|steps"
     r"|measures|methods?|policy|policies|reasons?|caused|drove|products?|services?|competit\w+"
     r"|strateg\w+|events?|actions?|challenges?|impact|effects?|happen\w*|could|may|might|would"
     r"|does|do|did|are some|are the (?:main|key|primary|principal))"
-    r"|(?:was|were|is|are) the (?:\w+ ){0,2}(?:factors?|reasons?|causes?|drivers?|purpose|impact"
-    r"|effect|role|nature|basis|source|sources|focus|objectives?|goals?|responsibilit\w+)\b"
+    r"|(?:what )?(?:was|were|is|are) (?:the|some) (?:[\w-]+,? ){0,3}(?:factors?|reasons?|causes?"
+    r"|drivers?|purposes?|effects?|roles?|nature|basis|focus|objectives?|goals?|responsibilit\w+"
+    r"|components|features|consequences|assumptions|terms|conditions)\b|how (?:long|often)"
     r"|which|when|how (?:does|do|is|are|might|may|could|can|would|has|have|was|were|did))\b"
     r"|\b(?:policy|policies|accounting treatment|recogni[sz]e[sd]?|purpose|method|criteria)\b",
+    re.IGNORECASE,
+)
+_WORDED = re.compile(
+    r"^\W*(?:why|who|describe|explain|discuss|how (?:does|do|is|are|might|may|could|can|would|long"
+    r"|often)|what (?:kinds?|types?|factors?|risks?|steps|measures|methods?|polic|reasons?|caused"
+    r"|drove|strateg|challenges?|could|may|might|would|happen|does|do))"
+    r"|\b(?:policy|policies|accounting treatment)\b"
+    r"|\bwhat (?:was|were|is|are) (?:the|some) (?:[\w-]+,? ){0,3}(?:factors?|reasons?|causes?"
+    r"|drivers?|purposes?|roles?|nature|risks?)\b",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(
+    r"\b(?:over|from|than|to|with|and|vs\.?)?\s*(?:the\s+)?(?:year|period|quarter)s?\s+"
+    r"(?:before|earlier|after)\b",
     re.IGNORECASE,
 )
 _FIGURE = re.compile(
@@ -74,6 +112,24 @@ _WHY = re.compile(
     r"|\battribut",
     re.IGNORECASE,
 )
+_KINDS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("time", r"^\W*(?:when|how (?:long|often))\b|\bover what period\b|\bwhat (?:date|year)\b"),
+        ("person", r"^\W*(?:who|whom)\b|\bwhich (?:officer|director|person|firm|auditor)s?\b"),
+        ("place", r"^\W*where\b|\bin (?:which|what) (?:countr|cit|state|place|region)\w*"),
+        ("count", r"\bhow many\b|\bnumber of\b|\bhow dependent\b"),
+        (
+            "account",
+            r"\bpolic(?:y|ies)\b|^\W*(?:how|when) (?:is|are|does|do)\b.{0,60}?\b(?:recogni[sz]"
+            r"|account|record|measur|valu|carri|classif|treat|state|amorti|depreciat|capitali|translat|test"
+            r"|defer|expens|written)\w*|^\W*does\b.{0,40}\bcapitali[sz]e|\bmethods?\b",
+        ),
+        ("risk", r"\brisks?\b|\bthreat\w*|\bwhat (?:could|might|would|happens)\b|\bexposed\b"
+         r"|\b(?:could|might|may) .{0,40}\b(?:harm|affect|hurt|reduce|discourage)"),
+        ("list", r"\b(?:which|list|name|what (?:are|were|kinds?|types?|products?|services?))\b"),
+    )
+)  # fmt: skip
 _MANY = re.compile(
     r"\b(?:list|factors|risks|products|services|types|kinds|components|reasons|competitors|segments"
     r"|examples|measures|steps|challenges|strategies|policies|principal|main|key|describe|discuss"
@@ -93,8 +149,13 @@ class Asked:
     periods: tuple[Period, ...]
     years: frozenset[int]
     figure: float  # 0 to 1: how plainly it asks for a figure
+    worded: bool  # plainly asks for words: why, who, describe, which policy
+    kind: str  # what an answer must hold: "time", "person", "place" ...; "" if anything may do
     unit: str  # "percent", "USD per share", "shares", "count" or "" where it does not tell
+    names: frozenset[str]  # terms written as names: places, people, products
+    quarter: bool  # asks for a quarter
     change: bool
+    growth: bool  # asks for a change in per cent
     why: bool
     many: bool  # asks for a list, a policy, risks: more than one sentence may answer
     total: bool
@@ -109,6 +170,27 @@ def _figure(text: str, when: bool) -> float:
         return 0.15 if _FIGURE.search(text) and when else 0.0
     strong, mild = bool(_FIGURE.search(text)), bool(_WHAT_WAS.search(text))
     return min(1.0, 0.5 * strong + 0.3 * mild + 0.5 * when)
+
+
+_GROWTH = re.compile(
+    r"\b(?:by |in )?what (?:percentage|percent)\b|\bhow fast\b|\bin per\s?cent\b"
+    r"|\b(?:growth rate|(?:percentage|percent|%)(?:age)? (?:change|growth|increase|decrease"
+    r"|decline))\b|\byear.over.year\b|\byoy\b",
+    re.IGNORECASE,
+)
+_RATE = re.compile(
+    r"\bas an? (?:percentage|percent|share) of\b|\bmargins?\b|\brates?\b", re.IGNORECASE
+)
+_QUARTER = re.compile(r"\bquarters?\b|\bthree months\b", re.IGNORECASE)
+
+
+def _names(text: str, terms: tuple[str, ...]) -> frozenset[str]:
+    """Terms written as names. A question's first word and acronyms of the trade are none."""
+    found: set[str] = set()
+    for match in re.finditer(r"(?<=[\w,;] )[A-Z][\w-]+", text):
+        if not synonyms(match[0]):
+            found.update(words(match[0]))
+    return frozenset(found & set(terms))
 
 
 def _unit(text: str) -> str:
@@ -128,16 +210,18 @@ def asked(text: str, companies: frozenset[str] = frozenset()) -> Asked:
     """Take a question apart; `companies` are the stems of names that say nothing here."""
     named = tuple(periods(text))
     years = {period.year for period in named}
-    every = words(text)
+    every = words(_BEFORE.sub(" ", text))
+    figure = _figure(text, bool(named))
     skip = FILLER | companies | {str(year) for year in years}
-    terms = tuple(
-        dict.fromkeys(term for term in every if term not in skip and not _is_day(term, named))
-    )
+    every_term = [term for term in every if term not in skip and not _is_day(term, named)]
+    plain = [term for term in every_term if term not in MOVING] if figure > 0.5 else every_term
+    terms = tuple(dict.fromkeys(plain or every_term))
     phrases = tuple(
-        (key, tuple(words(phrase) for phrase in others))
+        (tuple(_STEMS.get(stem, stem) for stem in key), tuple(words(phrase) for phrase in others))
         for key, others in synonyms(text)
-        if others and not (set(key) <= companies)
+        if others and not (set(key) <= companies) and set(key) & set(terms)
     )
+    growth = bool(_CHANGE.search(text) and _GROWTH.search(text) and not _RATE.search(text))
     return Asked(
         text=text,
         terms=terms,
@@ -145,9 +229,14 @@ def asked(text: str, companies: frozenset[str] = frozenset()) -> Asked:
         phrases=phrases,
         periods=named,
         years=frozenset(years),
-        figure=_figure(text, bool(named)),
-        unit=_unit(text),
+        figure=figure,
+        worded=figure < 0.5 and bool(_WORDED.search(text)),
+        kind=next((kind for kind, pattern in _KINDS if pattern.search(text)), ""),
+        unit="" if growth else _unit(text),
+        names=_names(text, terms),
+        quarter=bool(_QUARTER.search(text)) or any(p.kind == "quarter" for p in named),
         change=bool(_CHANGE.search(text)),
+        growth=growth,
         why=bool(_WHY.search(text)),
         many=bool(_MANY.search(text)),
         total=bool(re.search(r"\btotal\b|\boverall\b|\baltogether\b", text, re.IGNORECASE)),

@@ -1,14 +1,15 @@
 """Passages in, everything in them that could answer out: cells, sentences, and refusing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
 
+from backend.local.rarity import rarity
 from backend.local.reader.asking import words
 from backend.local.reader.prompts import Shown
-from backend.passages import Cell, cell_tuple, is_table, prose_of, sentence_tuple
+from backend.passages import Cell, Paragraph, cell_tuple, is_table, paragraph_tuple, prose_of
 from backend.quantities import periods, quantities
 from backend.terms import stem_tuple
 
@@ -33,10 +34,14 @@ class Sentence:
 
     text: str
     stems: tuple[str, ...]
-    words: frozenset[str]
+    words: frozenset[str]  # with those of a heading that runs into its paragraph
     years: frozenset[int]
     units: frozenset[str]
     figures: int
+    topic: frozenset[str]  # words of the heading that it stands under
+    block: int  # sentences of one paragraph share it
+    opens: bool  # whether it is the first of its paragraph
+    item: bool  # whether it is an item of a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ _HEADING_FILLER = frozenset(
     stem_tuple(
         "year ended fiscal months twelve three nine six december january february march april may"
         " june july august september october november as of at end the"
+        " jan feb mar apr jun jul aug sep sept oct nov dec"
     )
 )
 
@@ -108,43 +114,56 @@ def _rows(text: str) -> tuple[Row, ...]:
     )
 
 
-def _sentence(text: str) -> Sentence:
-    said = words(text)
-    found = quantities(text)
-    return Sentence(
-        text=text,
-        stems=said,
-        words=frozenset(said),
-        years=frozenset(period.year for period in periods(text)),
-        units=frozenset(quantity.unit for quantity in found),
-        figures=len(found),
-    )
+def _sentences(paragraphs: Sequence[Paragraph]) -> Iterator[Sentence]:
+    """Every sentence that can be quoted. Headings are none: they only tell what follows."""
+    for block, paragraph in enumerate(paragraphs):
+        topic = frozenset(words(paragraph.heading))
+        opening = words(paragraph.opening)
+        fewest = 1 if paragraph.item else 3
+        for place, text in enumerate(paragraph.sentences):
+            if not fewest <= len(text.split()) <= MAX_WORDS:
+                continue
+            said = words(text)
+            found = quantities(text)
+            yield Sentence(
+                text=text,
+                stems=said,
+                words=frozenset((*opening, *said)),
+                years=frozenset(period.year for period in periods(text)),
+                units=frozenset(quantity.unit for quantity in found),
+                figures=len(found),
+                topic=topic,
+                block=block,
+                opens=place == 0,
+                item=paragraph.item,
+            )
 
 
-def _worded_rows(text: str) -> list[str]:
+def _worded_rows(text: str) -> Iterator[Paragraph]:
     """Rows of a table that hold words rather than figures: "Name | Age | Position"."""
     told = {cell.line for cell in cell_tuple(text)}
-    found: list[str] = []
-    for line in text.splitlines():
+    lines = text.splitlines()
+    caption = lines[0] if lines and "|" not in lines[0] else ""
+    for line in lines:
         parts = [part.strip() for part in line.split("|")]
         if len(parts) > 1 and parts[0] and any(parts[1:]) and " | ".join(parts) not in told:
-            found.append(f"{parts[0]}: {', '.join(part for part in parts[1:] if part)}")
-    return found
+            row = f"{parts[0]}: {', '.join(part for part in parts[1:] if part)}"
+            yield Paragraph(caption, (row,), item=True)
 
 
-def _told(text: str) -> list[str]:
-    """What a passage says in words: sentences, then rows of words."""
+def _told(text: str) -> list[Paragraph]:
+    """What a passage says in words: paragraphs, then rows of words."""
     if is_table(text):
-        return _worded_rows(text)
+        return [*_worded_rows(text)]
     running = "\n".join("" if " | " in line else line for line in prose_of(text).splitlines())
-    return [*sentence_tuple(running), *_worded_rows(text)]
+    return [*paragraph_tuple(running), *_worded_rows(text)]
 
 
 @lru_cache(maxsize=4096)
 def parts_of(text: str) -> Parts:
     """The rows and sentences of a passage; read once, since passages come again and again."""
     rows = _rows(text)
-    found = tuple(_sentence(line) for line in _told(text) if 2 < len(line.split()) <= MAX_WORDS)
+    found = tuple(_sentences(_told(text)))
     counts: Counter[str] = Counter()
     for row in rows:
         counts.update(row.label)
@@ -164,8 +183,12 @@ class Evidence:
     size: int
 
     def weight(self, term: str) -> float:
-        """Rarity of a stem within the evidence; at least .3."""
-        return max(0.3, log((self.size + 1.0) / (self.counts.get(term, 0) + 0.5)))
+        """How much a stem tells: its rarity in filings and within the evidence; at least .3.
+
+        Within the evidence alone the word that was searched for would seem common.
+        """
+        here = log((self.size + 1.0) / (self.counts.get(term, 0) + 0.5))
+        return max(0.3, (here + rarity(term)) / 2)
 
 
 def gather(passages: Sequence[Shown]) -> Evidence:

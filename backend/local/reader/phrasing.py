@@ -22,10 +22,30 @@ def cited(number: int) -> str:
     return f" [{number}]" if number else ""
 
 
+_OUTLAY = re.compile(
+    r"\b(?:purchases?|payments?|repurchases?|repayments?|dividends? paid|acquisitions?"
+    r"|capital expenditures?|used (?:in|for)|interest expense|less)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_outlay(row: str) -> bool:
+    """Whether a row's words say that money goes out, so that its figure needs no sign.
+
+    "Purchases of property" does; "Provided by (used in)" does not: there the sign tells which.
+    """
+    return bool(_OUTLAY.search(row)) and "(" not in row and "proceeds" not in row.lower()
+
+
 def figure(cell: Cell) -> str:
-    """A cell's figure as printed, with its sign of currency, its scale and its unit."""
+    """A cell's figure as printed, with its sign of currency, its scale and its unit.
+
+    Parentheses go where the row's words say the same: "purchases of $41.7 million".
+    """
     quantity = cell.quantity
     printed = re.sub(r"\s+", "", quantity.text)
+    if quantity.value < 0 and _is_outlay(cell.row):
+        printed = re.sub(r"[()\u2212\u2013-]", "", printed)
     if not any(map(str.isdigit, printed)):
         return f'nil (printed "{printed}")'
     if quantity.unit == "percent":
@@ -49,14 +69,22 @@ def label(cell: Cell) -> str:
         matter = _without_period(cell.column) or cell.group or cell.caption
         own = re.sub(r"\s*\([^)]*\)\s*$", "", matter).strip(" :.") or own
     elif _GENERIC.fullmatch(own) and cell.group:
-        own = f"{own} ({cell.group.strip(' :')})"
+        group = cell.group.strip(" :")
+        kinds = re.match(r"(?:basic|diluted)\b", own, re.IGNORECASE)
+        own = f"{group}, {own.lower()}" if kinds else f"{own} ({group})"
     if cell.period is None or not _only_period(cell.column):
         heading = _without_period(cell.column)
         if heading and heading.lower() not in own.lower():
             own = f"{own} ({heading})"
+    share = _SHARE_OF.search(cell.caption) if cell.quantity.unit == "percent" else None
+    if share and not re.search(r"%|percent|margin|rate", own, re.IGNORECASE):
+        own = f"{own} as a percentage of {share[1]}"
     return own[:1].upper() + own[1:]
 
 
+_SHARE_OF = re.compile(
+    r"\bper\s?cent(?:age)?s? of ((?:total |net |consolidated )?(?:revenues?|sales))", re.IGNORECASE
+)
 _PERIOD_WORDS = re.compile(
     r"\b(?:(?:for|as|at|in|on|of|the|and)\b|(?:three|six|nine|twelve)\b|fiscal|years?|months?"
     r"|quarters?|periods?|end(?:ed|ing)?|jan\w*|feb\w*|mar(?:ch)?|apr\w*|may|june?|july?|aug\w*"
@@ -93,7 +121,9 @@ def period(cell: Cell, shown: Shown) -> str:
     dated = bool(re.match(r"[A-Za-z]{3}", when)) and not re.match(r"fiscal|fy|year", when, re.I)
     around = f"{cell.caption} {shown.section}".lower()
     if not dated:
-        return f"for {when}"
+        named = bool(re.match(r"(?i)fiscal|fy", when)) or not shown.year
+        called = "fiscal " if not named and re.search(r"(?i)\bfiscal\b", shown.text) else ""
+        return f"for {called}{when}"
     months = re.search(r"\b(three|six|nine|twelve) months\b", cell.column, re.IGNORECASE)
     if months and months[1].lower() != "twelve":
         return f"for the {months[1].lower()} months ended {when}"
@@ -103,9 +133,26 @@ def period(cell: Cell, shown: Shown) -> str:
     return f"as of {when}"
 
 
+_HEAD = re.compile(
+    r"\s+(?:of|for|from|in|on|by|to|at|per|with|under|due|related|used|provided|before|after"
+    r"|attributable|as|that|which)\b|[,(:\u2013\u2014]|\s-\s",
+    re.IGNORECASE,
+)
+_ONE = re.compile(
+    r"(?:ss|us|is|ics|gross|less|series|basis|news|goods and services tax)$", re.IGNORECASE
+)
+
+
+def verb(item: str) -> str:
+    """ "were" for an item in the plural ("Net sales", "Total assets"), else "was"."""
+    head = _HEAD.split(item.strip(), maxsplit=1)[0].strip()
+    last = head.split(" ")[-1]
+    return "were" if last.endswith("s") and not _ONE.search(last) else "was"
+
+
 def statement(cell: Cell, shown: Shown) -> str:
     """One sentence that states a cell: line item, figure, period, citation."""
-    words = [label(cell), "was", figure(cell), period(cell, shown)]
+    words = [label(cell), verb(label(cell)), figure(cell), period(cell, shown)]
     return f"{' '.join(filter(None, words))}{cited(shown.number)}."
 
 
@@ -113,7 +160,7 @@ def several(cells: Sequence[Cell], shown: Shown) -> str:
     """One sentence for the cells of one row, newest first as they come."""
     told = [f"{figure(cell)} {period(cell, shown)}".strip() for cell in cells]
     listed = f"{', '.join(told[:-1])} and {told[-1]}"
-    return f"{label(cells[0])} was {listed}{cited(shown.number)}."
+    return f"{label(cells[0])} {verb(label(cells[0]))} {listed}{cited(shown.number)}."
 
 
 def change(new: Cell, old: Cell, shown: Shown) -> str:
@@ -131,9 +178,21 @@ def change(new: Cell, old: Cell, shown: Shown) -> str:
         elif was.value * now.value > 0:
             moved += f", or {abs(difference / was.value) * 100:.1f}%"
     return (
-        f"{label(new)} {moved}, from {figure(old)} {period(old, shown)} to {figure(new)} "
-        f"{period(new, shown)}{cited(shown.number)}."
+        f"{label(new)} {moved}, from {figure(old)} {_briefly(old, shown)} to {figure(new)} "
+        f"{_briefly(new, shown)}{cited(shown.number)}."
     )
+
+
+def _briefly(cell: Cell, shown: Shown) -> str:
+    """A period in a change: "in fiscal 2024", where that is surely its year; else as told."""
+    told = period(cell, shown)
+    if cell.period is None or shown.year is None or not told.startswith("for "):
+        return told
+    if "months" in told or cell.period not in (shown.year, shown.year - 1, shown.year - 2):
+        return told
+    called = re.search(r"\bfiscal\b|\bfy\b", f"{cell.column} {shown.text}", re.IGNORECASE)
+    dated = re.match(r"[A-Za-z]{3}", cell.when) and not re.match(r"(?i)fiscal|fy|year", cell.when)
+    return f"in {'fiscal ' if called or dated else ''}{cell.period}"
 
 
 def _difference(new: Cell, old: Cell) -> str:
@@ -149,11 +208,13 @@ def _difference(new: Cell, old: Cell) -> str:
 
 def quoted(sentence: str, number: int) -> str:
     """A sentence of the evidence, its marker before its full stop."""
+    sentence = re.sub(r"(?:;|,)(?:\s+(?:and|or))?$", "", sentence)
     if not number:
         return sentence
     ending = re.search(r"[.!?:;]?[\"'\u201d\u2019)]*$", sentence)
     at = ending.start() if ending and ending[0][:1] in (".", "!", "?", ":", ";") else len(sentence)
-    return f"{sentence[:at]}{cited(number)}."
+    closing = re.sub(r"[;,]", "", sentence[at:]) or "."
+    return f"{sentence[:at]}{cited(number)}{closing}"
 
 
 def refusal(asked: Asked, passages: Sequence[Shown]) -> str:

@@ -1,5 +1,6 @@
 """Messages and weights in, an answer out: the extractive reader itself."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,22 +10,21 @@ from numpy.typing import NDArray
 from backend.local.reader import phrasing
 from backend.local.reader.asking import Asked, asked
 from backend.local.reader.candidates import Candidate, Evidence, gather
-from backend.local.reader.features import Matrix, matrix_of, years_of
+from backend.local.reader.cell_years import years_of
+from backend.local.reader.features import Matrix, matrix_of
 from backend.local.reader.following import rewrite
 from backend.local.reader.prompts import Rewriting, Shown, Writing, parse
-from backend.local.reader.weights import Weights
+from backend.local.reader.ratios import printed, ratio
+from backend.local.reader.weights import Weights, choice
 from backend.local.reader.writing import write
 from backend.passages import Cell
 from backend.records import Message
 from backend.terms import stem_tuple
 
-NEAR = 1.6
-"""A further sentence is quoted where its score is at most this much below the best one's."""
-FOLLOWING = 2.0
-"""What the sentence after the best one gains: it often holds the detail."""
-HEADING = 13
-"""A sentence of fewer words may be a heading or a risk's title, and is quoted with what follows."""
+NEAR = 1.0
+"""A sentence from elsewhere is quoted too where its score is at most this much below the best."""
 MAX_SENTENCES = 3
+MAX_ITEMS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def read(messages: Sequence[Message], weights: Weights) -> Reading:
         return Reading(write(prompt))
     task = prepare(prompt.text, prompt.passages)
     scores = task.matrix @ weights.vector
-    best = int(np.argmax(scores))
+    best = choice(scores)
     odds = np.exp(scores - scores.max())
     return Reading(
         answer=answer(task, scores, best),
@@ -85,6 +85,11 @@ def read(messages: Sequence[Message], weights: Weights) -> Reading:
 def answer(task: Task, scores: NDArray[np.float64], best: int) -> str:
     """The words for the candidate at `best`, given every candidate's score."""
     chosen = task.evidence.candidates[best]
+    if chosen.sentence is None:
+        if share := printed(task.asked, task.evidence):
+            return _figures(task, share)
+        if computed := ratio(task.asked, task.evidence):
+            return computed
     if chosen.cell is not None:
         return _figures(task, chosen)
     if chosen.sentence is None:
@@ -129,30 +134,98 @@ def _pair(chosen: Cell, dated: Sequence[Cell], asked_: Asked) -> tuple[Cell, Cel
 
 
 def _quotes(task: Task, scores: NDArray[np.float64], best: int) -> list[str]:
-    """The best sentence and, unless a figure is asked for, those near it in score.
+    """The best sentence with those of its paragraph that go on with its matter.
 
-    What follows the best sentence has an advantage: it goes on with the same matter. A heading
-    is never left alone.
+    Where the question asks for more than it covers, one from elsewhere that holds the rest.
     """
     candidates = task.evidence.candidates
-    lead = candidates[best]
+    if _text(task, best).endswith(":"):
+        lead, *items = (_quote(task, n) for n in _list(task, best))
+        return ["\n- ".join((lead, *items))]
+    together = _paragraph(task, best)
+    at = together.index(best)
+    chosen = _window(task, together, at) if task.asked.figure <= 0.5 else [best]
+    if at and chosen[0] == best and _REFERS.match(_text(task, best)):
+        chosen = [together[at - 1], *chosen]
+    if (other := _elsewhere(task, scores, chosen)) is not None:
+        chosen = [*chosen, other]
+    first = candidates[best].passage
+    ordered = sorted(chosen, key=lambda n: (candidates[n].passage != first, n))
+    return [_quote(task, n) for n in ordered]
+
+
+def _window(task: Task, together: Sequence[int], at: int) -> list[int]:
+    """Up to MAX_SENTENCES in a row around the one at `at` that hold most of the question.
+
+    Among equals those that begin with it: what follows goes on with the same matter.
+    """
+    terms = frozenset(task.asked.terms)
+
+    def worth(start: int) -> tuple[float, bool]:
+        said = frozenset(
+            word
+            for n in together[start : start + MAX_SENTENCES]
+            if (s := task.evidence.candidates[n].sentence)
+            for word in s.words
+        )
+        return sum(task.evidence.weight(term) for term in terms & said), start == at
+
+    start = max(range(max(0, at - MAX_SENTENCES + 1), at + 1), key=worth)
+    return [*together[start : start + MAX_SENTENCES]]
+
+
+_REFERS = re.compile(r"(?:It|They|These|This|Those|Such|Each|He|She|Both|The latter)\b")
+
+
+def _text(task: Task, number: int) -> str:
+    sentence = task.evidence.candidates[number].sentence
+    return sentence.text if sentence else ""
+
+
+def _paragraph(task: Task, best: int) -> list[int]:
+    """The candidates that are sentences of one paragraph, in order."""
+    lead = task.evidence.candidates[best]
     assert lead.sentence is not None
-    heading = len(lead.sentence.text.split()) < HEADING
-    limit = 1 + heading if task.asked.figure > 0.5 else MAX_SENTENCES
-    worth: dict[int, float] = {}
-    said = {lead.sentence.text}
-    for number, candidate in enumerate(candidates):
-        if candidate.sentence is None or candidate.sentence.text in said:
-            continue
-        ahead = candidate.place - lead.place if candidate.passage == lead.passage else 0
-        worth[number] = float(scores[number]) + FOLLOWING * (0 < ahead <= 1 + heading)
-    nearest = sorted(worth, key=lambda n: -worth[n])[: limit - 1]
-    near = [n for n in nearest if scores[best] - worth[n] <= NEAR + FOLLOWING * heading]
-    ordered = sorted(near, key=lambda n: (candidates[n].passage != lead.passage, n))
-    return [_quote(task, candidates[n]) for n in (best, *ordered)]
+    return [
+        number
+        for number, other in enumerate(task.evidence.candidates)
+        if other.passage == lead.passage
+        and other.sentence is not None
+        and other.sentence.block == lead.sentence.block
+    ]
 
 
-def _quote(task: Task, candidate: Candidate) -> str:
+def _list(task: Task, best: int) -> list[int]:
+    """A sentence that announces a list, and its items."""
+    lead = task.evidence.candidates[best]
+    found = [best]
+    for number, other in enumerate(task.evidence.candidates[best + 1 :], best + 1):
+        if other.passage != lead.passage or other.sentence is None or len(found) > MAX_ITEMS:
+            break
+        if not other.sentence.item:
+            break
+        found.append(number)
+    return found
+
+
+def _elsewhere(task: Task, scores: NDArray[np.float64], chosen: Sequence[int]) -> int | None:
+    """The best sentence that holds words of the question which those chosen do not hold."""
+    candidates = task.evidence.candidates
+    held = {word for n in chosen if (s := candidates[n].sentence) for word in s.words | s.topic}
+    missing = set(task.asked.terms) - held
+    near = [
+        n
+        for n, other in enumerate(candidates)
+        if n not in chosen
+        and other.sentence is not None
+        and missing & other.sentence.words
+        and scores[chosen[0]] - scores[n] <= NEAR
+    ]
+    return max(near, key=lambda n: scores[n], default=None)
+
+
+def _quote(task: Task, number: int) -> str:
+    candidate = task.evidence.candidates[number]
     assert candidate.sentence is not None
     return phrasing.quoted(
         candidate.sentence.text, task.evidence.passages[candidate.passage].number

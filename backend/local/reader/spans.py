@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from backend.local.reader.candidates import Candidate, Evidence
-from backend.local.reader.features import years_of
+from backend.local.reader.cell_years import years_of
 from backend.passages import is_refusal, sentence_tuple
 from backend.quantities import Quantity, cell_quantity, periods, quantities
 from backend.terms import stem_tuple

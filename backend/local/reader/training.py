@@ -16,7 +16,7 @@ from backend.local.reader.features import Matrix
 from backend.local.reader.prompts import Question, parse
 from backend.local.reader.reading import prepare
 from backend.local.reader.spans import spans
-from backend.local.reader.weights import STUDENT_START, Weights
+from backend.local.reader.weights import STUDENT_START, Weights, choice
 from backend.records import Message
 
 EPOCHS = 60
@@ -105,7 +105,7 @@ def _loss(taught: Lesson, weights: NDArray[np.float64]) -> tuple[float, NDArray[
     mass = max(float(chances[taught.used].sum()), 1e-12)
     wanted = np.where(taught.used, chances, 0.0) / mass
     gradient = taught.matrix.T @ (chances - wanted)
-    return -float(np.log(mass)), gradient, bool(taught.used[int(np.argmax(scores))])
+    return -float(np.log(mass)), gradient, bool(taught.used[choice(scores)])
 
 
 def measure(taught: Sequence[Lesson], weights: Weights) -> tuple[float, float]:
