@@ -1,5 +1,5 @@
-"""What tenk does without standing in a reader's way: cycles that were asked for, and each day a
-look whether the models it relies on go on.
+"""What tenk does without standing in a reader's way: cycles that were asked for, each minute a
+look at what readers make of the active model, each day whether the models it relies on go on.
 """
 
 import asyncio
@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from backend.doctor import examine
+from backend.duty import watch
 from backend.errors import ConfigurationError, ProviderError
 from backend.flywheel import Flywheel, Wheel
 from backend.records import Notice
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from backend.settings import Settings
 
 DAY = 24 * 60 * 60.0
+MINUTE = 60.0
 GLANCE = 2.0
 """Seconds between two looks for a cycle that was asked for."""
 REST = 60.0
@@ -41,6 +43,7 @@ async def run(settings: "Settings", engine: "Engine", models: "Models") -> None:
     tasks = [
         asyncio.create_task(_each(DAY, lambda: look(settings, engine, models))),
         asyncio.create_task(_each(GLANCE, lambda: turn(wheel))),
+        asyncio.create_task(_each(MINUTE, lambda: asyncio.to_thread(watch, engine, settings))),
     ]
     ended = asyncio.create_task(ending.wait())
     try:

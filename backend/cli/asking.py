@@ -47,13 +47,21 @@ def ask(
         raise typer.BadParameter("Give one question, or --file with one question a line.")
     with opened() as house:
         if file is not None:
-            asyncio.run(_ask_each(house, questions_in(file), filing=filing, model=model, json=json))
+            work = _ask_each(house, questions_in(file), filing=filing, model=model, json=json)
         else:
-            turn = asyncio.run(_ask(house, question or "", filing=filing, model=model))
-            if json:
-                as_json(turn_row(turn))
-            else:
-                _show(turn)
+            work = _ask_one(house, question or "", filing=filing, model=model, json=json)
+        asyncio.run(work)
+
+
+async def _ask_one(
+    house: House, question: str, *, filing: str | None, model: str, json: bool
+) -> None:
+    turn = await _ask(house, question, filing=filing, model=model)
+    if json:
+        as_json(turn_row(turn))
+    else:
+        _show(turn)
+    await house.assistant.shadow.settled()  # the teacher's own answer, where it gives one too
 
 
 async def _ask(house: House, question: str, *, filing: str | None, model: str) -> "Turn":
@@ -80,6 +88,7 @@ async def _ask_each(
             else:
                 typer.echo(f"\n> {question}")
                 _show(turn)
+    await house.assistant.shadow.settled()
     if failed:
         raise DataError(f"{failed} of {len(questions)} questions got no answer; see their lines.")
 
