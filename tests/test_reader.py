@@ -204,6 +204,21 @@ def test_a_ratio_that_is_printed_is_not_computed() -> None:
     )
 
 
+def test_a_printed_free_cash_flow_goes_before_its_parts() -> None:
+    text = (
+        "Liquidity (USD in millions)\n | 2023 | 2022\n"
+        "Net cash provided by operating activities | 9 | 8\nPurchases of property and equipment | (2) | (3)\nFree cash flow (1) | 7 | 5"
+    )
+
+    assert "was $7 million" in answer("What was free cash flow in fiscal 2023?", ("Item 7", text))
+
+
+def test_a_ratio_of_which_a_part_is_missing_is_refused() -> None:
+    text = "Balance Sheets (USD in millions)\n | 2023 | 2022\nTotal current assets | 9 | 8"
+
+    assert is_refusal(answer("What was the current ratio in fiscal 2023?", ("Item 8", text)))
+
+
 def test_no_ratio_is_computed_from_a_segments_revenue() -> None:
     profit = "\n".join(line for line in PROFIT.splitlines() if not line.startswith("Revenue"))
     segment = "Instruments segment (USD in millions)\n | 2023 | 2022\nRevenue | 300 | 250"
@@ -219,6 +234,14 @@ def test_a_heading_is_never_the_answer() -> None:
     told = answer("What is the policy on inventories?", ("Note 1", POLICIES))
 
     assert told.startswith("They are stated at the lower of cost and net realizable value [1].")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is the policy on goodwill?", "How is goodwill accounted for?", "Describe goodwill."],
+)
+def test_a_short_question_finds_the_text_under_its_heading(question: str) -> None:
+    assert "impairment once a year" in answer(question, ("Note 1", POLICIES), ("Item 1A", RISKS))
 
 
 def test_a_question_for_words_is_not_answered_with_a_figure() -> None:
@@ -249,6 +272,19 @@ def test_a_count_in_words_answers_how_many() -> None:
     told = answer("How many components come from a single source?", ("Item 1A", text))
 
     assert told.startswith("Six of our components")
+
+
+def test_dollars_are_never_the_answer_to_how_many() -> None:
+    plans = (
+        "Stock-based compensation (USD in thousands)\n"
+        " | Year ended Jan 29, 2023 | Year ended Jan 30, 2022\n"
+        "Employee stock purchase plan | 2,274 | 2,048"
+    )
+    people = "At January 29, 2023 we had 26,196 employees, compared with 22,473 a year before."
+
+    told = answer("How many employees did the company have?", ("prose", people), ("table", plans))
+
+    assert "26,196 employees" in told
 
 
 def test_a_place_that_the_evidence_does_not_name_is_refused() -> None:

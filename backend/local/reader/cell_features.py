@@ -41,6 +41,7 @@ def _units(row: dict[str, float], asked: Asked, cell: Cell) -> None:
     row["change_unasked"] = float(changes and not asked.change)
     percent = cell.quantity.unit == "percent"
     row["growth"] = float(asked.growth and changes and percent)
+    row["percent_unasked"] = float(percent and asked.unit != "percent" and not asked.growth)
     row["growth_share"] = float(asked.growth and not changes and percent)
     row["nil"] = float(cell.quantity.value == 0 and not any(map(str.isdigit, cell.quantity.text)))
 
