@@ -207,7 +207,8 @@ def test_a_ratio_that_is_printed_is_not_computed() -> None:
 def test_a_printed_free_cash_flow_goes_before_its_parts() -> None:
     text = (
         "Liquidity (USD in millions)\n | 2023 | 2022\n"
-        "Net cash provided by operating activities | 9 | 8\nPurchases of property and equipment | (2) | (3)\nFree cash flow (1) | 7 | 5"
+        "Net cash provided by operating activities | 9 | 8\n"
+        "Purchases of property and equipment | (2) | (3)\nFree cash flow (1) | 7 | 5"
     )
 
     assert "was $7 million" in answer("What was free cash flow in fiscal 2023?", ("Item 7", text))

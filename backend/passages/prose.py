@@ -100,6 +100,12 @@ def _ends_block(line: str, following: str, widest: int, *, alone: bool) -> bool:
     if widest > UNWRAPPED or _BULLET.match(following):
         return True
     opens = following[:1].isupper() or following[:1].isdigit()
+    if (
+        opens
+        and _STOPPED.search(line)
+        and line.split()[-1].lower().strip(".") not in _ABBREVIATIONS
+    ):
+        return True
     return alone and opens and len(line) < 0.7 * widest and is_heading(line)
 
 

@@ -62,6 +62,13 @@ _PROSE = re.compile(
     r"|\b(?:policy|policies|accounting treatment|recogni[sz]e[sd]?|purpose|method|criteria)\b",
     re.IGNORECASE,
 )
+ASKING = frozenset(
+    stems(
+        "policy policies risk risks main major key primary principal kind type treatment account"
+        " accounting face threat factor"
+    )
+)
+"""Words that say what kind of text is wanted, rather than what about."""
 _WORDED = re.compile(
     r"^\W*(?:why|who|describe|explain|discuss|how (?:does|do|is|are|might|may|could|can|would|long"
     r"|often)|what (?:kinds?|types?|factors?|risks?|steps|measures|methods?|polic|reasons?|caused"
@@ -161,6 +168,13 @@ class Asked:
     total: bool
 
 
+_THING = re.compile(
+    r"^\W*(?:in )?what (?!revenue|sales|income|profit|expense|cost|cash|debt|tax|dividend|amount)"
+    r"[\w-]+(?: [\w-]+){0,2} (?:did|does|do|has|have|had)\b",
+    re.IGNORECASE,
+)
+
+
 def _figure(text: str, when: bool) -> float:
     if re.search(r"^\W*how (?:did|has|have)\b", text, re.IGNORECASE) and _CHANGE.search(text):
         return 0.6
@@ -169,6 +183,8 @@ def _figure(text: str, when: bool) -> float:
     if _PROSE.search(text):
         return 0.15 if _FIGURE.search(text) and when else 0.0
     strong, mild = bool(_FIGURE.search(text)), bool(_WHAT_WAS.search(text))
+    if not strong and _THING.search(text):  # "What position did she take in 2018?"
+        return 0.2
     return min(1.0, 0.5 * strong + 0.3 * mild + 0.5 * when)
 
 
@@ -214,7 +230,8 @@ def asked(text: str, companies: frozenset[str] = frozenset()) -> Asked:
     figure = _figure(text, bool(named))
     skip = FILLER | companies | {str(year) for year in years}
     every_term = [term for term in every if term not in skip and not _is_day(term, named)]
-    plain = [term for term in every_term if term not in MOVING] if figure > 0.5 else every_term
+    idle = MOVING if figure > 0.5 else ASKING
+    plain = [term for term in every_term if term not in idle]
     terms = tuple(dict.fromkeys(plain or every_term))
     phrases = tuple(
         (tuple(_STEMS.get(stem, stem) for stem in key), tuple(words(phrase) for phrase in others))

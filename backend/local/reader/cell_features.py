@@ -31,7 +31,7 @@ def _units(row: dict[str, float], asked: Asked, cell: Cell) -> None:
     changes = "change" in cell.column.lower() or "%" in cell.column and cell.period is None
     if asked.unit == "count":
         row["unit_match"] = 0.5 * (unit in ("", "shares"))
-        row["unit_conflict"] = float(unit in ("percent", "USD per share"))
+        row["unit_conflict"] = float(unit not in ("", "shares"))
     elif asked.unit:
         row["unit_match"] = float(unit == asked.unit)
         row["unit_conflict"] = float(unit not in ("", asked.unit))

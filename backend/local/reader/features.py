@@ -48,6 +48,7 @@ FEATURES = (
     "change_asked",
     "change_unasked",
     "growth",  # a column of changes in per cent, which the question asks for
+    "percent_unasked",
     "growth_share",  # growth is asked, and it is a share of something at one time
     "cell_worded",  # words are asked for: no figure can answer
     "unit_match",
@@ -64,6 +65,7 @@ FEATURES = (
     "sentence_precision",
     "sentence_pairs",
     "sentence_number",
+    "sentence_bare",  # a figure is asked, and it holds none
     "sentence_count",  # a count is asked, and it holds one
     "sentence_moves",  # a change is asked, and it tells one in figures
     "sentence_unit",
@@ -96,6 +98,7 @@ FEATURES = (
     "passage_words",  # how much of the question its whole passage holds
     "rank",
     "filing_year",
+    "exhibit",  # stands in an exhibit: a contract's words, not the company's
     # -- refusing
     "refuse",
     "refuse_prose",
@@ -159,10 +162,14 @@ def _places(asked: Asked, scale: Scale, evidence: Evidence) -> list[_Place]:
     return found
 
 
+_EXHIBIT = frozenset(stem_tuple("exhibit exhibits signatures"))
+
+
 def _shared(asked: Asked, scale: Scale, place: _Place) -> dict[str, float]:
     found = {
         "section_words": found_in(scale, place.section)[1],
         "passage_words": place.held,
+        "exhibit": float(bool(place.section & _EXHIBIT)),
         "rank": place.rank,
         "statement": place.statement,
         "primary": place.primary,

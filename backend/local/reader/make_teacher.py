@@ -5,14 +5,16 @@
 DATA is a folder with TAT-QA (`tatqa_dev.json`, `tatqa_test_gold.json`) and
 `financial_qa_10k_train.jsonl`; each of CHUNKS is one filing as JSON lines of {company,
 fiscal_year, page, section, kind, text}, and beside it may lie `NAME.pairs.jsonl` of {question,
-positive}. The teacher in this folder learned from both, and from the 10-Ks of Uber and Lyft
-(2021), Verizon (2022), Amcor (2023) and Activision Blizzard (2019). Nothing of the filings and
-questions that tenk is examined on went in.
+positive, found}, where `found` holds the lines that search found. The teacher in this folder
+learned from both, and from the 10-Ks of Uber and Lyft (2021), Verizon (2022), Amcor (2023) and
+Activision Blizzard (2019). Nothing of the filings and questions that tenk is examined on went in.
 
 Lessons: people's questions on tables and text (TAT-QA); facts with their sentence among others of
 the same company; cells asked by their row and period, reworded by synonyms, among what BM25 finds
-in the filing; questions with the passage they were asked of. From one in fifteen what answers it
-is taken away: there refusing is right. They carry their right candidates, so no answer is parsed.
+in the filing; questions with the passage they were asked of; short questions that name no more
+than a heading. From one in ten what answers it is taken away, and some figures are asked for a
+place, a name or a year that the filing has not: there refusing is right. They carry their right
+candidates, so no answer is parsed.
 """
 
 import json
@@ -24,6 +26,7 @@ from typing import Any
 
 from backend.local.reader.cell_lessons import cell_lessons, estranged_lessons, strange_lessons
 from backend.local.reader.features import AT
+from backend.local.reader.heading_lessons import heading_lessons
 from backend.local.reader.people_lessons import fact_lessons, pair_lessons, tat_lessons
 from backend.local.reader.prompts import Shown
 from backend.local.reader.shelves import Shelf
@@ -31,9 +34,19 @@ from backend.local.reader.training import Lesson, Plan, fit, measure
 from backend.local.reader.weights import Weights, choice
 from backend.passages import is_table
 
-BEGIN = Weights({"cell_worded": -8.0, "growth_share": -4.0, "row_changes": -2.0})
-"""What is known beforehand: a question for words has no figure for an answer, one for growth no
-share, and a row of changes is no balance."""
+BEGIN = Weights(
+    {
+        "cell_worded": -8.0,
+        "growth_share": -4.0,
+        "percent_unasked": -2.0,
+        "row_changes": -2.0,
+        "sentence_bare": -2.0,
+        "sentence_refers": -2.0,
+        "exhibit": -2.0,
+    }
+)
+"""What is known beforehand, and rare in the lessons: a question for words has no figure for an
+answer, one for growth no share, a row of changes is no balance."""
 
 
 def _lines(path: Path) -> list[Any]:
@@ -61,6 +74,7 @@ def filing_lessons(
     pairs = path.with_name(f"{path.stem}.pairs.jsonl")
     if pairs.exists():
         yield from pair_lessons(shelf, _lines(pairs), chance)
+    yield from heading_lessons(shelf, owner, count // 6, chance)
 
 
 def main(data: Path, chunks: Sequence[Path]) -> Weights:

@@ -97,24 +97,43 @@ def ratio(asked: Asked, evidence: Evidence) -> str | None:
 
 
 def printed(asked: Asked, evidence: Evidence) -> Candidate | None:
-    """The cell that prints a ratio which is asked for, as a share: "Gross profit | 52.9%".
+    """The cell that prints a ratio which is asked for: by its name, or "Gross profit | 52.9%".
 
     None where no ratio is asked for, a part of the company is meant, or none is printed.
     """
     known = next((known for known in _RATIOS if known.asked.search(asked.text)), None)
-    if known is None or known.kind != "percent" or asked.names or asked.worded or asked.growth:
+    if known is None or asked.names or asked.worded or asked.growth:
         return None
     for candidate in evidence.candidates:
         cell = candidate.cell
-        if cell is None or cell.quantity.unit != "percent" or not cell.period:
+        if cell is None or not cell.period or not _is_printed(known, cell):
             continue
-        shown = evidence.passages[candidate.passage]
         row = evidence.parts[candidate.passage].rows[candidate.place]
-        named = cell.row.lower().strip(" :.") in (known.name.lower(), *known.above)
-        share = named and not re.search(r"segment|change|increase", cell.caption, re.IGNORECASE)
-        if share and _timely(cell, asked, latest_of(row, shown.year)):
+        if _timely(cell, asked, latest_of(row, evidence.passages[candidate.passage].year)):
             return candidate
     return None
+
+
+def _is_printed(known: _Ratio, cell: Cell) -> bool:
+    if re.search(r"segment|change|increase", cell.caption, re.IGNORECASE):
+        return False
+    if _plain(cell) == known.name.lower().removeprefix("the "):
+        return True
+    share = known.kind == "percent" and cell.quantity.unit == "percent"
+    return share and _plain(cell) in known.above
+
+
+def _plain(cell: Cell) -> str:
+    """A row's label without marks of footnotes."""
+    return re.sub(r"(?:\s*\(\d\))+$", "", cell.row.lower().strip(" :.")).strip()
+
+
+def unprinted(asked: Asked, cell: Cell) -> bool:
+    """Whether a ratio is asked for and a cell is no more than a part of it."""
+    known = next((known for known in _RATIOS if known.asked.search(asked.text)), None)
+    if known is None or asked.change or cell.quantity.unit == "percent":
+        return False
+    return _plain(cell) in (*known.above, *known.below)
 
 
 def _timely(cell: Cell, asked: Asked, latest: frozenset[int]) -> bool:
@@ -168,7 +187,7 @@ def _cells(labels: Sequence[str], asked: Asked, evidence: Evidence) -> dict[int,
     found: dict[int, list[tuple[int, _Placed]]] = {}
     for shown, parts in zip(evidence.passages, evidence.parts, strict=True):
         for row in parts.rows:
-            named = row.cells[0].row.lower().strip(" :.")
+            named = _plain(row.cells[0])
             if named not in labels:
                 continue
             latest = latest_of(row, shown.year)

@@ -113,13 +113,14 @@ def _one_sentence(
     pairs = set(zip(asked.terms, asked.terms[1:], strict=False))
     held = set(zip(sentence.stems, sentence.stems[1:], strict=False))
     found = {
-        "sentence_figure": asked.figure,
+        "sentence_figure": asked.figure * (0.4 if asked.unit == "count" else 1.0),
         "sentence_overlap": overlap,
         "sentence_words": plain,
         "sentence_synonyms": full,
         "sentence_precision": precision(scale, sentence.words, used),
         "sentence_pairs": len(pairs & held) / max(1, len(pairs)),
         "sentence_number": asked.figure * _numbers(asked, sentence),
+        "sentence_bare": asked.figure * (not _numbers(asked, sentence)),
         "sentence_count": float(asked.unit == "count" and _numbers(asked, sentence)),
         "sentence_moves": float(asked.change and sentence.figures > 0 and _moves(sentence)),
         "sentence_unit": asked.figure * (asked.unit in sentence.units if asked.unit else 0.0),
