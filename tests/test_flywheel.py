@@ -55,6 +55,17 @@ class Counted:
 def turned(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ready]:
     """One cycle from log to verdict."""
     with ready(tmp_path_factory.mktemp("turned")) as it:
+        with transaction(it.house.engine) as session:
+            evidence = next(turn for _, turn in turns.examples(session) if turn).evidence
+            session.add(
+                ExamQuestion(
+                    question="What did the zeppelin hangar in Iceland cost in fiscal 1987?",
+                    key="what did the zeppelin hangar in iceland cost in fiscal 1987",
+                    group="a filing|a section of its own",  # so that it is among the first drawn
+                    evidence=evidence[:1],
+                    source="imported",
+                )
+            )
         asyncio.run(it.flywheel.advance(it.open()))
         yield it
 
