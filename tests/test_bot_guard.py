@@ -65,7 +65,19 @@ async def anns_answer(guarded: Running) -> AsyncGenerator[tuple[Reader, str]]:
     async with reader(guarded.url, name="ann", password="ann's") as ann:
         await ann.connect()
         answer = await ann.ask(SALES)
+        await kept_whole(guarded, ann.thread)
         yield ann, str(answer["parentId"])
+
+
+async def kept_whole(guarded: Running, thread: str) -> None:
+    """Wait until the answer's run is written with its end: that comes just after the page's."""
+    async with asyncio.timeout(20):
+        while not all(  # noqa: ASYNC110  # the write is in another process
+            detail.get("end") and detail.get("input")
+            for _, detail in everything(guarded, thread)[2]
+            if detail["type"] == "run" and detail["name"] == "on_message"
+        ):
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
