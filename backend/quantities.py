@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-MILLION = 1e6
-
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -180,7 +178,6 @@ _NAMED = re.compile(
     r"|act\s+of|commission\s+file)\s*(?:no\.?\s*)?(?:\d+[\d.]*(?:,|\s+and|\s+or|\s+to)\s*)?|#\s?)$",
     re.IGNORECASE,
 )
-_BARE_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 def _excluded(text: str, match: re.Match[str], scaled: bool) -> bool:

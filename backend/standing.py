@@ -17,7 +17,7 @@ from backend.store import cycles
 from backend.store.filings import filings
 from backend.store.notices import log_totals, notices
 from backend.store.secrets import exam_key
-from backend.store.turns import active_candidate, candidate_named, examples
+from backend.store.turns import active_candidate, examples
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -136,12 +136,6 @@ def origin(session: "Session", candidate: Candidate) -> Origin:
             told = cycles.verdict(session, row.verdict) if row.verdict else None
             return Origin(row.id, told)
     return Origin()
-
-
-def cycle_of_model(session: "Session", model: str) -> int | None:
-    """The cycle that a fine-tuned model came from."""
-    candidate = candidate_named(session, model)
-    return origin(session, candidate).cycle if candidate else None
 
 
 def model_rows(session: "Session") -> list[dict[str, Any]]:

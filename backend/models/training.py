@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from backend.errors import (
     ConfigurationError,
@@ -29,7 +29,6 @@ TAG = "tenk_tag"
 PAGE = 100
 PAGES = 20
 """How far back a tag is looked for: jobs beyond are older than any running cycle."""
-Ending = Literal["succeeded", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)

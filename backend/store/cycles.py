@@ -102,11 +102,6 @@ def dataset(session: Session, key: int) -> Dataset:
     return row
 
 
-def latest_dataset(session: Session) -> Dataset | None:
-    """The dataset frozen last, if any was."""
-    return session.exec(select(Dataset).order_by(col(Dataset.id).desc())).first()
-
-
 def sittings(session: Session, key: int) -> list[tuple[Sitting, list[Score]]]:
     """Every answer given in a cycle's exam with its scores, in the order they were given."""
     rows = session.exec(select(Sitting).where(Sitting.cycle == key).order_by(col(Sitting.id))).all()
