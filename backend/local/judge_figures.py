@@ -16,6 +16,7 @@ from backend.local.judge_words import (
     Asked,
     Weights,
     asked,
+    directions,
     label_words,
     period_of,
     share,
@@ -49,6 +50,8 @@ _DOWN = frozenset(stems("decrease decreased decline declined fell fall lower dro
 _MOVED = _DOWN | frozenset(
     stems("increase increased rose rise grew grow growth higher change changed moved up gained")
 )
+_CHANGE = re.compile(r"\b(?:change|growth|increase|decrease|variance)", re.IGNORECASE)
+_FLOWS = re.compile(r"\bchanges? in\b.*\b(?:assets|liabilities|working capital)\b", re.IGNORECASE)
 _PER_SHARE = re.compile(r"\bper (?:\w+ ){0,3}share\b|\beps\b", re.IGNORECASE)
 _SIGNED = re.compile(r"income|profit|earnings|margin|gain|provided|cash flow", re.IGNORECASE)
 
@@ -69,6 +72,8 @@ class Claim:
     """The same with other words for it."""
     said: frozenset[str]
     """Every stem of the sentence."""
+    parts: tuple[Quantity, ...]
+    """The other figures of its sentence."""
     loss: bool
     """Whether the words say that it is a loss, a decrease or an outflow."""
 
@@ -86,8 +91,28 @@ def claim(sentence: str, figure: Quantity) -> Claim:
         own=own,
         words=own | other,
         said=frozenset(stems(sentence)),
+        parts=_parts(sentence, figure),
         loss=bool(_LOSS.search(sentence)),
     )
+
+
+_DIVIDED = re.compile(r"\bdivided by\b", re.IGNORECASE)
+
+
+def _parts(sentence: str, figure: Quantity) -> tuple[Quantity, ...]:
+    """Dividend and divisor of a ratio that its sentence spells out."""
+    if figure.unit != "percent" or not _DIVIDED.search(sentence):
+        return ()
+    return tuple(one for one in quantities(sentence) if one.start > figure.start)
+
+
+def divided(stated: Claim) -> bool:
+    """Whether a claim's figure is what its two parts give, divided one by the other: whether those
+    stand in the context is said of them."""
+    if len(stated.parts) != 2 or not stated.parts[1].amount:
+        return False
+    ratio = 100.0 * stated.parts[0].amount / stated.parts[1].amount
+    return abs(stated.figure.amount - ratio) <= stated.figure.step
 
 
 def _per_share(sentence: str, figure: Quantity) -> Quantity:
@@ -100,21 +125,39 @@ def _per_share(sentence: str, figure: Quantity) -> Quantity:
 def bears_out(ground: Ground, stated: Claim, question: str) -> tuple[bool, str]:
     """Whether the context bears a claim out as the answer to a question, and why not."""
     want = asked(question)
+    if not stated.own:  # "It was $5 million": what it is stands in the question
+        stated = replace(stated, own=frozenset(want.words), words=_every(want))
     if want.years and stated.years and not stated.years & want.years:
         return False, "another period was asked for"
     if want.unit and not any(_unit_fits(want.unit, unit) for unit in stated.units):
         return False, "another unit was asked for"
     years = {stated.year} if stated.year is not None else set(want.years)
     rows = [cell for cell in ground.cells if _holds(cell, stated, years)]
+    rows = [cell for cell in rows if cell.period or not _dated(ground, cell, years)]
     if rows:
         return _asked_for_cell(ground, rows, want)
     said = list(_said(ground, stated, years))
     if said:
         return _asked_for_sentence(ground, said, want)
+    if divided(stated) and (not want.words or share(want.words, stated.own) >= FLOOR):
+        return True, "its parts give it"
     moved = [pair for pair in _pairs(ground, stated) if changed(stated, *pair)]
     if moved:
         return _asked_for_cell(ground, [later for _, later in moved], want)
     return False, "no row or sentence gives it for that label and period"
+
+
+def _every(want: Asked) -> frozenset[str]:
+    return frozenset(word for told in (want.words, *want.variants) for word in told)
+
+
+def _dated(ground: Ground, cell: Cell, years: set[int]) -> bool:
+    """Whether the figures beside one without a period are of those years: then it is of none of
+    them, but of all together."""
+    return any(
+        other.period in years and (other.caption, other.column) == (cell.caption, cell.column)
+        for other in ground.cells
+    )
 
 
 def _unit_fits(wanted: str, found: str) -> bool:
@@ -127,12 +170,15 @@ def _holds(cell: Cell, stated: Claim, years: set[int]) -> bool:
         return False
     if not _same(stated, cell):
         return False
-    return share(weigh(_label(cell)), stated.words) >= LABEL
+    if share(weigh(_label(cell)), stated.words) >= LABEL:
+        return True
+    # What a table is called says more than anybody repeats of it.
+    return not label_words(cell.row) and share(weigh(stated.own), _around(cell)) >= LABEL
 
 
 def _label(cell: Cell) -> frozenset[str]:
     """What a cell's row is called; where that is a year alone, what its table is called."""
-    return label_words(cell.row) or label_words(f"{cell.group} {cell.column} {cell.caption}")
+    return label_words(cell.row) or _around(cell)
 
 
 def _same(stated: Claim, cell: Cell) -> bool:
@@ -183,12 +229,49 @@ def changed(stated: Claim, earlier: Cell, later: Cell) -> bool:
 def _asked_for_cell(ground: Ground, rows: list[Cell], want: Asked) -> tuple[bool, str]:
     if not want.words:
         return True, "the table gives it"
+    if want.thing and not any(want.thing & (_label(cell) | _around(cell)) for cell in rows):
+        return False, "the row is of something else"
+    if want.growth and all(_is_share(cell) for cell in rows):
+        return False, "a share is no growth"
+    if want.directions and all(_opposed(cell, want) for cell in rows):
+        return False, "the row is of the opposite"
+    rows = _no_flows(ground, rows, want)
+    if not rows:
+        return False, "the row is of a change, not of what changed"
     rivals = [cell for cell in ground.cells if not want.years or cell.period in want.years]
+    if want.growth:
+        rivals = [cell for cell in rivals if not _is_share(cell)]
     best = max((match(cell, want) for cell in rivals), default=0.0)
     own = max(match(cell, want) for cell in rows)
     if own >= max(FLOOR, RIVAL * best):
         return True, "the table gives it"
     return False, "another row is what was asked for"
+
+
+def _is_share(cell: Cell) -> bool:
+    """Whether a cell is a level in per cent, by its heading no change."""
+    percent = cell.quantity.unit == "percent"
+    return percent and not _CHANGE.search(f"{cell.row} {cell.column} {cell.group}")
+
+
+def _opposed(cell: Cell, want: Asked) -> bool:
+    """Whether a row is of increases where decreases are asked for, or the other way round."""
+    row = directions(cell.row)
+    return bool(row) and row.isdisjoint(want.directions)
+
+
+def _no_flows(ground: Ground, rows: list[Cell], want: Asked) -> list[Cell]:
+    """Those that are not by their heading the change of what another row is the balance of."""
+    balances = {(_label(cell), cell.period) for cell in ground.cells if not _is_flow(cell)}
+    return [
+        cell
+        for cell in rows
+        if want.flow or not _is_flow(cell) or (_label(cell), cell.period) not in balances
+    ]
+
+
+def _is_flow(cell: Cell) -> bool:
+    return bool(_FLOWS.search(cell.group))
 
 
 def match(cell: Cell, want: Asked) -> float:
@@ -198,10 +281,14 @@ def match(cell: Cell, want: Asked) -> float:
     question asks for; headings over the row help, but no word in them counts against it.
     """
     row = _label(cell)
-    around = label_words(f"{cell.group} {cell.column} {cell.caption}") - row
+    around = _around(cell) - row
     own = _match(row, around, want.words)
     other = max((_match(row, around, variant) for variant in want.variants), default=0.0)
     return max(own, OTHER_WORDS * other)
+
+
+def _around(cell: Cell) -> frozenset[str]:
+    return label_words(f"{cell.group} {cell.column} {cell.caption}")
 
 
 def _match(row: frozenset[str], around: frozenset[str], words: Weights) -> float:

@@ -42,9 +42,33 @@ def _of_figure(sentence: str, figures: list[Quantity]) -> str:
         stop = min(found.end, len(rest))
         if found.start < stop:
             rest[found.start : stop] = " " * (stop - found.start)
-    label = " ".join(re.sub(r"[(),;:|]|\s-\s", " ", "".join(rest)).split())
-    label = _trimmed(label)
+    if moved := _CHANGED.match(sentence):
+        label = _trimmed(_plain("".join(rest[: moved.end("label")])))
+        when = f" in {period.text}" if period else ""
+        how = "By what percentage" if figures[0].unit == "percent" else "How much"
+        return f"{how} did {label} {_WAYS[moved['way'][:3].lower()]}{when}?"
+    label = _trimmed(_plain("".join(rest)))
     return f"What was {label} in {period.text}?" if period else f"What was {label}?"
+
+
+_CHANGED = re.compile(
+    r"(?P<label>[^,;.]*?(?:,[^,;.]*?){0,3})\s(?:was |were |did not |has |have )?"
+    r"(?P<way>increase|decrease|decline|grew|grow|rose|fell|change)d?,?\s(?:by|from|to|of|[$\d(])",
+    re.IGNORECASE,
+)
+_WAYS = {
+    "inc": "increase",
+    "dec": "decrease",
+    "gre": "grow",
+    "gro": "grow",
+    "ros": "rise",
+    "fel": "fall",
+    "cha": "change",
+}
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub(r"[(),;:|]|\s-\s", " ", text).split())
 
 
 def _asked_period(sentence: str, figure: Quantity) -> Period | None:

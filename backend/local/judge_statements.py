@@ -1,22 +1,22 @@
 """A question and an answer go in; statements come out, each true or false on its own.
 
 Verdicts are 0 or 1, so an answer that is partly right is several statements, some of which fail:
-one for each figure, with the question that it must answer; and for prose as many that it is said
-as that it is said of what was asked.
+one for each figure, with the question that it must answer; and for each sentence of prose two,
+that the filing says it, and that it says it to what was asked.
 """
 
 import re
+from collections.abc import Sequence
 
 from backend.local.judge_asking import asks_figure, asks_prose, counts_in_words
-from backend.local.judge_words import asked, without_citations
-from backend.local.rarity import rarity
+from backend.local.judge_words import without_citations
 from backend.passages import is_refusal, sentences
 from backend.quantities import Quantity, quantities
-from backend.terms import stem_tuple
 
 FIGURES = 4
 PARTS = 4
-"""Most statements of a kind: ragas cuts a reply at 1,024 tokens unless told otherwise."""
+"""Most figures and most sentences that are judged: ragas cuts a reply at 1,024 tokens unless told
+otherwise."""
 LONGEST = 260
 """Letters of the answer that one statement repeats."""
 
@@ -26,7 +26,7 @@ FIGURE = re.compile(
 NO_FIGURE = re.compile(
     r'Asked "(?P<question>[^"]*)", the filing gives no figure: (?P<said>.*)', re.S
 )
-ABOUT = re.compile(r"Of (?P<term>.*?) the filing says: (?P<said>.*)", re.DOTALL)
+REPLY = re.compile(r'To "(?P<question>[^"]*)" the filing says: (?P<said>.*)', re.DOTALL)
 QUOTE = re.compile(r"The filing says: (?P<said>.*)", re.DOTALL)
 
 _STATES = re.compile(
@@ -64,8 +64,12 @@ def statements(question: str, answer: str) -> list[str]:
     found = [line for one in figured for line in _of_figures(question, one)][:FIGURES]
     if not found and asks_figure(question) and not counts_in_words(plain):
         return [f'Asked "{_quotable(question)}", the filing gives no figure: {_cut(said[0])}']
-    rest = " ".join(one for one in said if one not in figured)
-    return found + _of_prose(question, rest, with_terms=not figured)
+    rest = [one for one in said if one not in figured][:PARTS]
+    if not found and asks_figure(question):
+        counted = [one for one in rest if counts_in_words(one)]
+        return _replies(question, counted) + _quotes([one for one in rest if one not in counted])
+    # Where a figure was given, that is the reply, and the rest need not be one too.
+    return found + _quotes(rest) + ([] if figured else _replies(question, rest))
 
 
 def _of_figures(question: str, sentence: str) -> list[str]:
@@ -78,32 +82,12 @@ def _of_figures(question: str, sentence: str) -> list[str]:
     ]
 
 
-def _of_prose(question: str, text: str, *, with_terms: bool) -> list[str]:
-    if not text:
-        return []
-    terms = _terms(question)[:PARTS] if with_terms else []
-    parts = [f"The filing says: {part}" for part in _segments(text, (len(terms) + 1) // 2 or 1)]
-    return parts + [f"Of {term} the filing says: {_cut(text)}" for term in terms]
+def _quotes(said: Sequence[str]) -> list[str]:
+    return [f"The filing says: {_cut(one)}" for one in said]
 
 
-def _terms(question: str) -> list[str]:
-    """The question's own words, those that tell most first."""
-    wanted = asked(question).words
-    printed: dict[str, str] = {}
-    for word in re.findall(r"[^\W\d_][\w&'\u2019-]*", question):
-        for stem in stem_tuple(word):
-            if stem in wanted:
-                printed.setdefault(stem, word)
-    ordered = sorted(printed, key=lambda stem: -rarity(stem))
-    return list(dict.fromkeys(printed[stem] for stem in ordered))
-
-
-def _segments(text: str, count: int) -> list[str]:
-    """The text in at most `count` parts of equal length, none shorter than five words."""
-    words = text.split()
-    count = max(1, min(count, len(words) // 5))
-    size = -(-len(words) // count)
-    return [_cut(" ".join(words[at : at + size])) for at in range(0, len(words), size)]
+def _replies(question: str, said: Sequence[str]) -> list[str]:
+    return [f'To "{_quotable(question)}" the filing says: {_cut(one)}' for one in said]
 
 
 def figure_in(sentence: str, text: str) -> Quantity | None:

@@ -1,16 +1,18 @@
 """A context and statements go in; a verdict for each comes out, with its reason."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.local.judge_figures import bears_out, claim
+from backend.local.judge_asking import asks_whether
+from backend.local.judge_figures import FLOOR, RIVAL, bears_out, claim
 from backend.local.judge_ground import Ground, Sentence, ground, pairs
-from backend.local.judge_statements import ABOUT, FIGURE, NO_FIGURE, QUOTE, figure_in
-from backend.local.judge_words import share, weigh, without_citations
+from backend.local.judge_statements import FIGURE, NO_FIGURE, QUOTE, REPLY, figure_in
+from backend.local.judge_words import Asked, asked, label_words, share, weigh, without_citations
 from backend.passages import is_refusal
-from backend.quantities import quantities, same_value
-from backend.terms import expand, stem_tuple, stems
+from backend.quantities import Quantity, quantities, same_value
+from backend.terms import stems
 
 QUOTED = 0.8
 """Share of a quote's weight that one sentence of the context must hold."""
@@ -38,12 +40,12 @@ def verdicts(context: str, statements: Sequence[str]) -> list[Verdict]:
 
 
 def _verdict(context: Ground, statement: str) -> Verdict:
-    if match := FIGURE.fullmatch(statement):
-        holds, reason = _figure(context, match["said"], match["figure"], match["question"])
-    elif NO_FIGURE.fullmatch(statement):
+    if NO_FIGURE.fullmatch(statement):
         holds, reason = False, "a figure was asked for"
-    elif match := ABOUT.fullmatch(statement):
-        holds, reason = _about(context, match["term"], match["said"])
+    elif match := FIGURE.fullmatch(statement):
+        holds, reason = _figure(context, match["said"], match["figure"], match["question"])
+    elif match := REPLY.fullmatch(statement):
+        holds, reason = _reply(context, match["said"], match["question"])
     elif match := QUOTE.fullmatch(statement):
         holds, reason = _quote(context, match["said"])
     else:
@@ -55,7 +57,24 @@ def _figure(context: Ground, said: str, text: str, question: str) -> tuple[bool,
     figure = figure_in(said, text)
     if figure is None:
         return False, "the sentence holds no such figure"
-    return bears_out(context, claim(said, figure), question)
+    holds, reason = bears_out(context, claim(said, figure), question)
+    if not holds and _beside(context, said, figure, question):
+        holds, reason = bears_out(context, claim(said, figure), "")
+    if holds or asked(question).figure:
+        return holds, reason
+    # Where words may answer too, a sentence may reply whatever figures it holds.
+    replies, why = _reply(context, said, question)
+    return (True, why) if replies else (False, reason)
+
+
+def _beside(context: Ground, said: str, figure: Quantity, question: str) -> bool:
+    """Whether another figure of the sentence is what was asked: this one then need only be true
+    ("revenue was $742.3 million, or 57.8% of the total")."""
+    return any(
+        bears_out(context, claim(said, other), question)[0]
+        for other in quantities(said)
+        if other.text != figure.text
+    )
 
 
 def _plain(context: Ground, said: str) -> tuple[bool, str]:
@@ -75,22 +94,38 @@ def _quote(context: Ground, said: str) -> tuple[bool, str]:
     return False, "no sentence says it"
 
 
-def _about(context: Ground, term: str, said: str) -> tuple[bool, str]:
-    """Whether what is quoted stands in the context, and speaks of the term there."""
+def _reply(context: Ground, said: str, question: str) -> tuple[bool, str]:
+    """Whether what is quoted stands in the context where that speaks of what was asked, nearly as
+    much as it does anywhere: the rule that figures are held to."""
     sources = _sources(context, said)
     if not sources:
         return False, "no sentence says it"
-    words = frozenset(stem_tuple(term))
-    if any(_speaks_of(source, words, term) for source in sources):
+    if _tells_nothing(said, question):
+        return False, "it says no more than was asked"
+    want = asked(question)
+    if not want.words:
+        return True, "a sentence says it"
+    best = max(_speaks_of(one, want) for one in context.sentences)
+    if max(_speaks_of(one, want) for one in sources) >= max(FLOOR, RIVAL * best):
         return True, "the sentence speaks of it"
-    return False, "the sentence speaks of something else"
+    return False, "another sentence speaks of what was asked"
 
 
-def _speaks_of(source: Sentence, words: frozenset[str], term: str) -> bool:
-    near = source.words | frozenset(stem_tuple(source.before))
-    if words <= near:
+_ANNOUNCES = re.compile(r"\bas follows\W*$|^(?:the )?(?:following )?tables?\b", re.IGNORECASE)
+
+
+def _tells_nothing(said: str, question: str) -> bool:
+    """Whether a sentence only announces a table, or repeats the question's words."""
+    if _ANNOUNCES.search(said.strip()):
         return True
-    return any(frozenset(stem_tuple(phrase)) <= source.words for phrase in expand(term))
+    return not asks_whether(question) and label_words(said) <= label_words(question)
+
+
+def _speaks_of(one: Sentence, want: Asked) -> float:
+    """How much of a question a sentence carries, 0 to 1, with the one before it: that often names
+    what both are about."""
+    words = label_words(one.text) | label_words(one.before)
+    return max(share(told, words) for told in (want.words, *want.variants))
 
 
 def _sources(context: Ground, said: str) -> list[Sentence]:

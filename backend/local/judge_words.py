@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from backend.local.judge_asking import asks_figure
+from backend.local.judge_asking import asks_figure, asks_growth, thing_asked
 from backend.local.rarity import is_filler, rarity
 from backend.quantities import Period, Quantity, periods, quantities
-from backend.terms import stems, synonyms
+from backend.terms import expand, stems, synonyms
 
 Weights = Mapping[str, float]
 
@@ -26,6 +26,10 @@ _MONTHS = frozenset(
 )
 
 
+TIME = "time"
+"""What "How long" asks for: filings print years and months without a unit of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a question is about."""
@@ -37,7 +41,16 @@ class Asked:
     figure: bool
     """Whether nothing but a figure answers it."""
     unit: str
-    """The unit of that figure; "" where any will do."""
+    """The unit of that figure, or of a time that may be one; "" where any will do."""
+    directions: frozenset[str]
+    """Whether it asks for an item that is itself an increase or a decrease: "decreases in"."""
+    flow: bool
+    """Whether it asks for a flow of cash, or for a change by that name."""
+    growth: bool
+    """Whether that figure is a change in per cent."""
+    thing: frozenset[str]
+    """Stems of the thing asked for by name ("What dividend did"), or of other words for it; none
+    where the question names none, or a figure will do whatever it is of."""
 
 
 def without_citations(text: str) -> str:
@@ -97,8 +110,33 @@ def asked(question: str) -> Asked:
         variants=_variants(question, words),
         years=years,
         figure=figure,
-        unit=_unit_asked(question) if figure else "",
+        unit=_unit_asked(question) if figure else TIME if _TIME.search(question) else "",
+        directions=directions(question),
+        flow=bool(_FLOW.search(question)),
+        growth=asks_growth(question),
+        thing=frozenset[str]() if figure else _thing(question),
     )
+
+
+_FLOW = re.compile(
+    r"\bcash\b|\bflows?\b|\b(?:the|a|net) changes? in\b|\bchanges in\b", re.IGNORECASE
+)
+_DIRECTION = re.compile(r"\b\(?(increase|decrease)s?\)? (?:\(?decreases?\)? )?in\b", re.IGNORECASE)
+
+
+def directions(text: str) -> frozenset[str]:
+    """Which way an item goes by its name: "Decreases in tax positions". Both where it may go
+    either way: "(Increase) decrease in inventories"."""
+    return frozenset(
+        word[:2].lower()
+        for match in _DIRECTION.finditer(text)
+        for word in re.findall(r"increase|decrease", match[0], re.IGNORECASE)
+    )
+
+
+def _thing(question: str) -> frozenset[str]:
+    named = thing_asked(question)
+    return label_words(named) | {word for told in expand(named) for word in label_words(told)}
 
 
 def _variants(question: str, words: frozenset[str]) -> tuple[Weights, ...]:
@@ -126,6 +164,7 @@ def _owners(question: str) -> frozenset[str]:
     return frozenset(stem for name in names if not synonyms(name) for stem in stems(name))
 
 
+_TIME = re.compile(r"^\W*(?:how (?:long|old)|over what (?:period|term)s?)\b", re.IGNORECASE)
 _UNITS = (
     ("USD per share", r"\bper (?:\w+ ){0,2}share\b|\beps\b"),
     (
@@ -135,7 +174,8 @@ _UNITS = (
     ),
     (
         "shares",
-        r"\b(?:how many|number of) (?:\w+ ){0,3}shares\b|\bshares (?:were |are )?outstanding\b",
+        r"\b(?:how many|number of) (?:\w+ ){0,3}shares\b|\bshares (?:were |are )?outstanding\b"
+        r"|\bweighted[- ]average (?:\w+[ -]){0,4}shares\b|\baverage shares\b",
     ),
     ("USD", r"(?<!by )\bhow much\b|\bdollar|\$|\bcost of\b|\bin (?:millions|thousands|billions)\b"),
 )
