@@ -177,3 +177,13 @@ def test_no_filings_means_none_chosen() -> None:
 
 def test_an_impossible_date_is_read_as_its_year() -> None:
     assert choose_filings("Verizon on February 30, 2021?", ALL) == [VERIZON_21]
+
+
+def test_the_year_of_the_filing_itself_finds_nothing_in_it() -> None:
+    own = choose("How many employees did Uber have in fiscal 2021?", ALL)
+    other = choose("How many employees did Uber have in fiscal 2020?", ALL)
+    dated = choose("How many employees did Uber have at December 31, 2021?", ALL)
+
+    assert own.words == {"uber", "fiscal", "2021", "fy2021"}
+    assert other.words == {"uber"}
+    assert dated.words == {"uber"}

@@ -52,6 +52,16 @@ def test_an_exhibit_keeps_its_place_when_the_question_is_about_one(question: str
     assert order(rank(question, found)) == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["Who is the CEO?", "Who is the chief financial officer?", "How many employees are there?"],
+)
+def test_a_letter_in_an_exhibit_does_not_tell_who_runs_the_company(question: str) -> None:
+    found = [passage(1, 1.0, "Exhibit 10.13 Employment Agreement"), passage(2, 0.7)]
+
+    assert order(rank(question, found)) == [2, 1]
+
+
 def test_the_item_that_lists_the_exhibits_is_no_exhibit() -> None:
     found = [passage(1, 1.0, "Item 15. Exhibits and Financial Statement Schedules")]
 

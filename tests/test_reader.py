@@ -293,6 +293,94 @@ def test_a_place_that_the_evidence_does_not_name_is_refused() -> None:
     assert is_refusal(answer("What was revenue of the Aurora segment in fiscal 2022?"))
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What fees did the auditor receive in fiscal 2023?",
+        "How many stores does the company operate?",
+        "What were Scope 1 emissions in fiscal 2023?",
+        "What is the name of the largest customer?",
+        "Who is the largest shareholder?",
+        "What was revenue of the Aurora segment in fiscal 2022?",
+        "What is the average age of employees?",
+    ],
+)
+@pytest.mark.parametrize("weights", [TEACHER, STUDENT_START], ids=["teacher", "student"])
+def test_what_the_evidence_does_not_hold_is_refused_whatever_the_weights(
+    question: str, weights: Weights
+) -> None:
+    told = (
+        "Our auditor is Hale & Moss LLP (PCAOB ID 42). "
+        "Customers in many places buy from us, and our largest market is Europe. "
+        "Employees may buy shares at a price that is set twice a year."
+    )
+
+    assert is_refusal(answer(question, ("Income", INCOME), ("Item 1", told), weights=weights))
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What was revenue in fiscal 2012?", "What was revenue in the first quarter of fiscal 2024?"],
+)
+def test_a_year_that_the_evidence_does_not_hold_is_refused_by_an_untuned_student(
+    question: str,
+) -> None:
+    assert is_refusal(answer(question, weights=STUDENT_START))
+
+
+def test_pieces_are_not_counted_in_dollars() -> None:
+    told = "Plans for employees cost $20 million, and 2% of employees took part in a new one."
+
+    for weights in (TEACHER, STUDENT_START):
+        assert is_refusal(
+            answer("How many employees are there?", ("Note 9", told), weights=weights)
+        )
+
+
+def test_a_name_is_told_where_one_is_asked() -> None:
+    told = (
+        "Our Chief People Officer reports to the Chief Executive Officer and to the Board. "
+        "We depend on Dana Hollis, our Chief Executive Officer, who has led us since 2011."
+    )
+
+    assert answer("Who is the CEO?", ("Item 1A", told)).startswith("We depend on Dana Hollis")
+
+
+def test_how_often_is_answered_by_how_often_alone() -> None:
+    once = (
+        "In the third quarter of fiscal 2023 a test of goodwill for impairment took $14.2 million."
+    )
+    often = "We test it for impairment yearly, on the first day of our eleventh fiscal month."
+    question = "How often is goodwill tested for impairment?"
+
+    found = answer(question, ("Item 7", once), ("Note 7, Goodwill", often))
+    alone = answer(question, ("Item 7", once))
+
+    assert found.startswith("We test it for impairment yearly")
+    assert is_refusal(alone)
+
+
+def test_what_counts_as_something_is_answered_by_what_it_is_and_by_no_amount_of_it() -> None:
+    amount = "We had $266.7 million of cash, cash equivalents and short-term investments."
+    meant = "Investments with a maturity of three months or less when bought are cash equivalents."
+    question = "Which investments count as cash equivalents?"
+
+    found = answer(question, ("Item 7", amount), ("Note 1", meant))
+
+    assert "three months or less" in found
+    assert "266.7" not in found
+
+
+def test_commas_in_a_companys_name_hide_neither_year_nor_section() -> None:
+    text = "Selected data (USD in millions)\n | 2023 | 2022\nRevenue | $70 | $60"
+    shown = f"[1] Larkin Freight, Inc. 10-K, fiscal 2022, page 9, Item 6, Data\n{text}"
+    content = f"Evidence:\n\n{shown}\n\nQuestion: What was revenue?"
+
+    told = read([Message(role="user", content=content)], TEACHER).answer
+
+    assert "$60 million" in told
+
+
 def test_a_quarter_is_not_answered_with_the_year() -> None:
     told = answer("What was revenue in the first quarter of fiscal 2023?")
 

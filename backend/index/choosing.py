@@ -87,7 +87,16 @@ def choose(question: str, filings: Sequence[Filing]) -> Choice:
     if not found:
         every = OVER_TIME.search(question) is not None
         found = [filing for group in groups for filing in (group if every else group[:1])]
-    return Choice(found, len(named), words)
+    return Choice(found, len(named), words | _own_year(question, found))
+
+
+def _own_year(question: str, found: Sequence[Filing]) -> frozenset[str]:
+    """How a question names the year of the filings: "fiscal 2025", not the day it ended on."""
+    told = re.findall(r"\b(?:fiscal(?: year)? |FY ?)((?:19|20)\d\d)\b", question, re.IGNORECASE)
+    years = {str(filing.fiscal_year) for filing in found}
+    if not told or {*told} != years:
+        return frozenset()
+    return frozenset({"fiscal", *told, *(f"fy{year}" for year in told)})
 
 
 # -- companies

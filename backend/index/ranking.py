@@ -58,6 +58,12 @@ EXHIBIT_ASKED = re.compile(
     r"countr\w+|residents?|notice)\b",
     re.IGNORECASE,
 )
+PEOPLE_ASKED = re.compile(
+    r"\b(?:how many|number of|total) (?:full[- ]time )?(?:employees?|people|workers|staff)\b|"
+    r"\bheadcount\b|^\W*who\b.*\b(?:c[efot]o|chief|president|chair\w*|auditors?|officers?)\b",
+    re.IGNORECASE,
+)
+"""Asks for the company's own people: the letters and plans of an exhibit name them by the way."""
 FIGURE_ASKED = re.compile(
     r"\b(how (?:much|many|large|big|high)|amounts?|totals?|percent(?:age)?|ratio|margins?|"
     r"number of|average|growth|grew|rate|turnover|per share|value of|balance|capex|eps|"
@@ -73,6 +79,8 @@ class Weights:
     exhibit: float = 0.8
     """In an exhibit, when the question names none: the agreements behind a 10-K are nearly half
     of its pages and repeat its words."""
+    people: float = 0.6
+    """In an exhibit, when the company's people are asked for."""
     figure: float = 1.1
     """A table, when a figure is asked for."""
     statement: float = 1.2
@@ -84,14 +92,15 @@ WEIGHTS = Weights()
 
 def rank(question: str, passages: Sequence[Passage], weights: Weights = WEIGHTS) -> list[Passage]:
     """Passages in the order of their weighed scores, best first."""
-    exhibit = EXHIBIT_ASKED.search(question) is not None
+    people = PEOPLE_ASKED.search(question) is not None
+    exhibit = EXHIBIT_ASKED.search(question) is not None and not people
     figure = FIGURE_ASKED.search(question) is not None
     named = [_said(name) for name in statements_named(question)]
 
     def weighed(passage: Passage) -> Passage:
         weight = 1.0
         if EXHIBIT.match(passage.section) and not exhibit:
-            weight *= weights.exhibit
+            weight *= weights.people if people else weights.exhibit
         if passage.kind == "table" and figure:
             weight *= weights.figure
         if named and _within(named, passage):

@@ -66,7 +66,9 @@ def label(cell: Cell) -> str:
     """The line item, with the heading above it where its own words say too little."""
     own = re.sub(r"(?:\s*\((?:\d{1,2}|[a-z])\))+\s*$", "", cell.row).strip(" :.")
     if _only_period(own):
-        matter = _without_period(cell.column) or cell.group or cell.caption
+        heading = _without_period(cell.column)
+        matter = heading if not _SAYS_LITTLE.fullmatch(heading) else cell.group
+        matter = matter or _announced(cell.caption) or heading or cell.caption
         own = re.sub(r"\s*\([^)]*\)\s*$", "", matter).strip(" :.") or own
     elif _GENERIC.fullmatch(own) and cell.group:
         group = cell.group.strip(" :")
@@ -74,12 +76,27 @@ def label(cell: Cell) -> str:
         own = f"{group}, {own.lower()}" if kinds else f"{own} ({group})"
     if cell.period is None or not _only_period(cell.column):
         heading = _without_period(cell.column)
-        if heading and heading.lower() not in own.lower():
+        if not _SAYS_LITTLE.fullmatch(heading) and heading.lower() not in own.lower():
             own = f"{own} ({heading})"
     share = _SHARE_OF.search(cell.caption) if cell.quantity.unit == "percent" else None
     if share and not re.search(r"%|percent|margin|rate", own, re.IGNORECASE):
         own = f"{own} as a percentage of {share[1]}"
     return own[:1].upper() + own[1:]
+
+
+_SAYS_LITTLE = re.compile(r"(?:amounts?)?", re.IGNORECASE)
+"""A heading over figures that does not say what they are of."""
+_ANNOUNCED = re.compile(
+    r"(?:(?:at|as of) [^,]*, \d{4}, )?(?P<matter>.+?)(?:,? held)?(?: (?:at|as of) .*?\d)?"
+    r" (?:is|are|was|were) as follows\b",
+    re.IGNORECASE,
+)
+
+
+def _announced(caption: str) -> str:
+    """What a caption says the table is of: "Principal payments due are as follows"."""
+    found = _ANNOUNCED.match(caption)
+    return found["matter"] if found else ""
 
 
 _SHARE_OF = re.compile(

@@ -47,14 +47,19 @@ class Writing:
 
 _WRITE = "write one question that the passage answers"
 _REWRITE = "rewrite the last question so that it can be understood alone"
-_HEADER = re.compile(
-    r"(?P<company>.*?)(?:\s?(?P<form>10-[KQ]\S*?|20-F|40-F))?(?:,\s*fiscal (?P<year>\d{4}))?"
-    r"(?:,\s*pages? (?P<page>[\d\u2013-]+))?(?:,\s*(?P<section>.*))?"
+_REST = (
+    r"(?:,\s*fiscal (?P<year>\d{4}))?(?:,\s*pages? (?P<page>[\d\u2013-]+))?"
+    r"(?:,\s*(?P<section>.*))?"
 )
+_HEADERS = (
+    re.compile(r"(?P<company>.*?)\s?\b(?:10-[KQ]\S*?|20-F|40-F)" + _REST),
+    re.compile(r"(?P<company>.*?)" + _REST),
+)
+"""With the form first: it ends a name that holds commas ("Uber Technologies, Inc. 10-K")."""
 
 
 def _shown(number: int, header: str, text: str) -> Shown:
-    told = _HEADER.fullmatch(header.strip())
+    told = next(filter(None, (one.fullmatch(header.strip()) for one in _HEADERS)), None)
     if told is None:
         return Shown(number, f"{header}\n{text}".strip())
     return Shown(

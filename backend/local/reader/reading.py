@@ -11,6 +11,7 @@ from backend.local.reader import phrasing
 from backend.local.reader.asking import Asked, asked
 from backend.local.reader.candidates import Candidate, Evidence, gather
 from backend.local.reader.cell_years import years_of
+from backend.local.reader.evident import Mask, evident
 from backend.local.reader.features import Matrix, matrix_of
 from backend.local.reader.following import rewrite
 from backend.local.reader.prompts import Rewriting, Shown, Writing, parse
@@ -44,6 +45,7 @@ class Task:
     asked: Asked
     evidence: Evidence
     matrix: Matrix  # (candidates, features)
+    allowed: Mask  # (candidates,): which hold what is asked at all
 
 
 def company_stems(passages: Sequence[Shown]) -> frozenset[str]:
@@ -56,7 +58,7 @@ def prepare(question: str, passages: Sequence[Shown]) -> Task:
     """Everything a reader looks at before its weights come in."""
     taken = asked(question, company_stems(passages))
     evidence = gather(passages)
-    return Task(taken, evidence, matrix_of(taken, evidence))
+    return Task(taken, evidence, matrix_of(taken, evidence), evident(taken, evidence))
 
 
 def read(messages: Sequence[Message], weights: Weights) -> Reading:
@@ -72,7 +74,7 @@ def read(messages: Sequence[Message], weights: Weights) -> Reading:
         return Reading(write(prompt))
     task = prepare(prompt.text, prompt.passages)
     scores = task.matrix @ weights.vector
-    best = choice(scores)
+    best = choice(scores, task.allowed)
     odds = np.exp(scores - scores.max())
     return Reading(
         answer=answer(task, scores, best),

@@ -82,7 +82,7 @@ def taught(
         task = prepare(question, [shelf.passages[place] for place in kept])
         used = np.zeros(len(task.matrix), dtype=np.bool_)
         used[-1] = True
-    return Lesson(task.matrix, used) if used.any() else None
+    return Lesson(task.matrix, used, task.allowed) if (used & task.allowed).any() else None
 
 
 def refused(shelf: Shelf, question: str) -> Lesson:
@@ -91,4 +91,4 @@ def refused(shelf: Shelf, question: str) -> Lesson:
     task = prepare(question, [shelf.passages[place] for place in found])
     used = np.zeros(len(task.matrix), dtype=np.bool_)
     used[-1] = True
-    return Lesson(task.matrix, used)
+    return Lesson(task.matrix, used, task.allowed)

@@ -32,6 +32,7 @@ class Lesson:
 
     matrix: Matrix  # (candidates, features)
     used: NDArray[np.bool_]  # (candidates,), at least one true
+    allowed: NDArray[np.bool_] | None = None  # (candidates,): None where all may be chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,15 @@ def lessons(examples: Sequence[Sequence[Message]]) -> list[Lesson]:
     return [found for found in map(lesson, examples) if found is not None]
 
 
+_NEVER = -1e9
+"""The score of a candidate that may not be chosen: no chance, and no gradient."""
+
+
 def _loss(taught: Lesson, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], bool]:
     """Loss, its gradient, and whether the best candidate is one of those used."""
     scores = taught.matrix @ weights
+    if taught.allowed is not None:
+        scores = np.where(taught.allowed, scores, _NEVER)
     odds = np.exp(scores - scores.max())
     chances = odds / odds.sum()
     mass = max(float(chances[taught.used].sum()), 1e-12)

@@ -56,16 +56,19 @@ def held_in(scale: Scale, words: frozenset[str]) -> float:
     return sum(hit.values()) / max(1, len(scale.weights))
 
 
-def gap(scale: Scale, words: frozenset[str]) -> float:
-    """Weight of the heaviest term of the question that `words` do not hold in any wording."""
+def missing_in(scale: Scale, words: frozenset[str]) -> dict[str, float]:
+    """Weight of each term of the question that `words` do not hold, in any wording."""
     missing = {term: w for term, w in scale.weights.items() if term not in words}
-    if not missing:
-        return 0.0
-    for key, others in scale.synonyms:
+    for key, others in scale.synonyms if missing else ():
         best = max(len(other & words) / len(other) for other in others)
         if best > 0.6:
             missing |= {term: missing[term] * (1 - best) for term in key if term in missing}
-    return max(missing.values())
+    return {term: weight for term, weight in missing.items() if weight > 0}
+
+
+def gap(scale: Scale, words: frozenset[str]) -> float:
+    """Weight of the heaviest term of the question that `words` do not hold in any wording."""
+    return max(missing_in(scale, words).values(), default=0.0)
 
 
 def strangers(asked: Asked, words: frozenset[str]) -> float:
