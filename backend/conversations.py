@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from re import Match
 
-from backend.records import CheckedFigure, Citation, Message, Passage, Turn, Usage
+from backend.records import CheckedFigure, Citation, Message, Passage, Turn, Usage, now
 
 _EMAIL = re.compile(
     r"(?<![\w.+%-])[\w.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}\b"
@@ -141,6 +142,7 @@ def turn_from(
         cycle=replied.cycle,
         instead_of=replied.instead_of,
         shadow_of=asked.shadow_of,
+        asked_at=now() - timedelta(seconds=replied.seconds),  # it ends now
     )
 
 

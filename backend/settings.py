@@ -13,11 +13,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from backend.cron import DAILY, expression, local_zone
 from backend.errors import ConfigurationError
 from backend.records import Role
 
@@ -68,6 +71,7 @@ def _home(value: Path) -> Path:
 Address = Annotated[str, AfterValidator(_address)]
 Key = Annotated[str, AfterValidator(_key), Field(repr=False)]
 Name = Annotated[str, AfterValidator(str.strip)]
+Cron = Annotated[str, AfterValidator(expression)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -174,6 +178,11 @@ class Settings(BaseSettings):
     """Most that one cycle may cost by its estimate; above it a cycle stops before it spends."""
     epochs: int = Field(default=0, ge=0, le=50)
     """Passes over the training data. 0: the server decides."""
+    schedule: Cron = DAILY
+    """When a cycle starts by itself: a cron expression (minute hour day month weekday; of 6 fields
+    with seconds first) in the time zone of the machine; "off": never."""
+    min_new_examples: int = Field(default=50, ge=1)
+    """Kept examples new since the last dataset from which a scheduled cycle starts."""
     suffix: Name = "tenk"
     """Goes into the name of every fine-tuned model."""
     student_context: int = Field(default=16_000, ge=500)
@@ -209,12 +218,18 @@ class Settings(BaseSettings):
     auto_rollback: bool = False
     """Whether thumbs that are worse than the model's before roll back; else they warn alone."""
     prices: dict[str, tuple[Price, Price]] = Field(default_factory=dict)
-    """USD per million tokens (in, out) by model name, as JSON; overrides the catalogue."""
+    """USD per million tokens (in, out) by model name, as JSON; overrides the catalogue. "ft:NAME"
+    prices every model tuned from NAME."""
 
     @cached_property
     def database(self) -> str:
         """The database's URL, in SQLAlchemy's form."""
         return self.database_url or f"sqlite:///{self.home / 'tenk.sqlite3'}"
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which the schedule is read: this machine's."""
+        return local_zone(os.environ.get("TZ"))  # noqa: TID251  (settings reads it for all)
 
     def endpoint(self, role: Role) -> Endpoint:
         """How `role` is reached. Raises ConfigurationError where a model name is missing."""
@@ -328,14 +343,20 @@ def all_settings() -> list[Described]:
 def unknown_variables(names: Iterable[str] | None = None) -> list[str]:
     """A sentence for each TENK_ variable that no setting reads: a slip of the pen, most likely.
 
-    Looks at the environment unless `names` are given.
+    Looks at the environment and at `.env` unless `names` are given.
     """
     known = [described.variable for described in all_settings()]
-    found = os.environ if names is None else names  # noqa: TID251  (settings reads it for all)
+    words = {name.removeprefix(PREFIX): name for name in known}  # the prefix would match them all
+    found = _names_told() if names is None else names
     told: list[str] = []
-    for name in sorted(found):
+    for name in sorted(set(found)):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = get_close_matches(name.upper(), known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "."
+            near = get_close_matches(name.upper().removeprefix(PREFIX), words, n=1)
+            hint = f"; did you mean {words[near[0]]}?" if near else "."
             told.append(f"{name} is set, but no setting has that name{hint}")
     return told
+
+
+def _names_told() -> list[str]:
+    """Every name that the environment or `.env` sets."""
+    return [*os.environ, *dotenv_values(".env", encoding="utf-8")]  # noqa: TID251  (reads it for all)

@@ -34,7 +34,7 @@ QUESTION = "What was Acme's revenue in fiscal 2023?"
 PIECES = ["Revenue was ", "$26,974 million ", "in fiscal 2023 [1]."]
 
 
-def passage(**given: Any) -> Passage:
+def passage(text: str = INCOME, **given: Any) -> Passage:
     fields: dict[str, Any] = {
         "filing": "f1",
         "file": "acme.pdf",
@@ -44,7 +44,7 @@ def passage(**given: Any) -> Passage:
         "pages": (42,),
         "section": "Item 8",
         "kind": "table",
-        "text": INCOME,
+        "text": text,
         "score": 1.0,
         "chunk": 1,
     }
@@ -158,11 +158,23 @@ def house_in(folder: Path, *, add_filing: bool = True, **settings: Any) -> Gener
     models, index = FakeModels(), FakeIndex()
     told = Settings(
         _env_file=None,  # pyright: ignore[reportCallIssue]
-        teacher_model="the-teacher",
-        **settings,
+        **({"teacher_model": "the-teacher", "exam_share": 1e-9} | settings),
     )
     yield House(engine, models, index, Assistant(engine, models, index, told))
     engine.dispose()
+
+
+async def begun(house: House, thread: str) -> "asyncio.Task[Turn]":
+    """A question under way, of whose answer the reader has seen a piece."""
+    seen = asyncio.Event()
+
+    async def shown(_piece: str) -> None:
+        seen.set()
+
+    asking = asyncio.create_task(house.assistant.ask(QUESTION, thread=thread, on_token=shown))
+    async with asyncio.timeout(30):
+        await seen.wait()
+    return asking
 
 
 def activate(engine: Engine, *names: str) -> None:

@@ -54,3 +54,14 @@ def chat(stocked_home: Path, tmp_path_factory: pytest.TempPathFactory) -> "Gener
     home = copytree(stocked_home, tmp_path_factory.mktemp("chat") / "home")
     with running(home) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[str]:
+    """The URL of a PostgreSQL server of our own; skips where its programs are not installed."""
+    from tests.postgres import running as served
+
+    # not under pytest's own folder, which each start of pytest closes to other users
+    with tempfile.TemporaryDirectory(prefix="tenk-postgres-") as folder:
+        with served(Path(folder)) as url:
+            yield url

@@ -1,9 +1,11 @@
 """What the log keeps of an exchange, and what of the reader's words it never sees."""
 
+from datetime import timedelta
+
 import pytest
 
 from backend.conversations import Asked, Replied, mask, teaches, turn_from
-from backend.records import CheckedFigure, Citation, Message, Passage, Usage
+from backend.records import CheckedFigure, Citation, Message, Passage, Usage, now
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,16 @@ def test_a_turn_holds_everything_the_model_saw_and_what_it_cost() -> None:
     )
     assert turn.citations[0]["page"] == 3
     assert turn.figures == [{"text": "$5 million", "found": True}]
+
+
+def test_a_turn_says_when_it_was_asked_not_when_its_answer_ended() -> None:
+    before = now()
+
+    turn = turn_from(
+        Asked("q", "q", "t1"), Replied("a", "m", "teacher", seconds=90.0), evidence=[], messages=[]
+    )
+
+    assert before <= turn.asked_at + timedelta(seconds=90) <= now()
 
 
 @pytest.mark.parametrize(

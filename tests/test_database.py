@@ -1,65 +1,26 @@
 """Opening a database: SQLite and PostgreSQL alike, new, old or unusable."""
 
-import os
-import pwd
-import shutil
 import socket
-import subprocess
-from collections.abc import Generator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from backend.errors import ConfigurationError
-from backend.records import Turn
+from backend.records import Cycle, Turn
+from backend.store.cycles import cycles, end_cycle
 from backend.store.database import TABLES, open_database, transaction
+from backend.store.notices import notices
 from backend.store.turns import add_turn, examples, rate
+from tests.postgres import database
 
 
 def turn() -> Turn:
     return Turn(
         thread="t", question="q", standalone="q", answer="a [1].", model="m", role="teacher"
     )
-
-
-def _server_programs() -> Path | None:
-    on_path = shutil.which("initdb")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return Path(on_path).parent if on_path else found[-1].parent if found else None
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """A PostgreSQL of our own on a free loopback port, where its programs are installed."""
-    programs = _server_programs()
-    if programs is None:
-        pytest.skip("needs PostgreSQL's server programs (Debian: postgresql)")
-    as_user: list[str] = []
-    folder = tmp_path_factory.mktemp("postgres")
-    if os.getuid() == 0:  # it refuses to run as root
-        try:
-            owner = pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("needs a user named postgres to run PostgreSQL as")
-        for above in [folder, *folder.parents[: len(folder.parents) - 2]]:
-            above.chmod(above.stat().st_mode | 0o055)
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        as_user = ["runuser", "-u", "postgres", "--"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(*command: object) -> None:
-        words = [*as_user, *map(str, command)]
-        subprocess.run(words, check=True, capture_output=True, timeout=60, cwd="/")
-
-    data = folder / "data"
-    run(programs / "initdb", "-D", data, "-U", "tenk", "--auth=trust", "--no-sync")
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
-    run(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
-    yield f"postgresql://tenk@127.0.0.1:{port}/postgres"
-    run(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
 
 
 def test_a_new_database_has_every_table(own_home: Path) -> None:
@@ -86,6 +47,65 @@ def test_an_older_file_gets_its_missing_columns_with_their_defaults(own_home: Pa
     assert row is not None
     assert (row.citations, row.comment, row.refused, row.error) == ([], "", False, None)
     assert row.answer == "a [1]."
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, own_home: Path) -> str:
+    """Of a database that nobody has opened yet."""
+    if request.param == "postgresql":
+        return database(request.getfixturevalue("postgres"), f"t{uuid4().hex}")
+    return f"sqlite:///{own_home}/tenk.sqlite3"
+
+
+def older(url: str, *running: str) -> None:
+    """A database whose tenk knew nothing of indexes, in which these cycles run."""
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX one_running_cycle"))
+        connection.execute(text("DROP INDEX ix_turn_activation"))
+    with transaction(engine) as session:
+        session.add_all([Cycle(by="test", tag=tag) for tag in running])
+    engine.dispose()
+
+
+def indexes(engine: Engine, table: str) -> set[str | None]:
+    return {one["name"] for one in inspect(engine).get_indexes(table)}
+
+
+def test_an_older_database_gets_the_index_that_allows_one_running_cycle(url: str) -> None:
+    older(url, "first")
+
+    engine = open_database(url)
+
+    assert "one_running_cycle" in indexes(engine, "cycle")
+    assert "ix_turn_activation" in indexes(engine, "turn")
+    with pytest.raises(IntegrityError), transaction(engine) as session:
+        session.add(Cycle(by="test", tag="second"))
+    engine.dispose()
+
+
+def test_two_cycles_that_run_at_once_are_told_in_a_line_until_one_is_ended(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    older(url, "first", "second")
+
+    engine = open_database(url)  # starts all the same
+    with transaction(engine) as session:
+        [told] = notices(session)
+        keys = [one.id for one in cycles(session)]
+        end_cycle(session, keys[0] or 0, "cancelled by hand", failed=True)
+    engine.dispose()
+    [line] = [one.getMessage() for one in caplog.records if one.name == "tenk.database"]
+    engine = open_database(url)
+
+    assert line == told.text
+    assert f"Cycles {keys[1]}, {keys[0]} run at once" in line
+    assert f"tenk cycle {keys[0]} --cancel" in line
+    assert "\n" not in line
+    with transaction(engine) as session:
+        assert notices(session) == []
+    assert "one_running_cycle" in indexes(engine, "cycle")
     engine.dispose()
 
 

@@ -220,3 +220,19 @@ def test_a_slip_of_the_pen_is_found_with_the_name_that_was_meant() -> None:
 
     assert len(found) == 1
     assert "TENK_TEACHER_MODEL" in found[0]
+
+
+def test_a_slip_of_the_pen_in_the_file_is_found_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("TENK_SHEDULE=off\nTENK_HOME=x\n", encoding="utf-8")
+    monkeypatch.setenv("TENK_SHEDULE", "off")  # once in each is one slip
+    monkeypatch.setenv("TENK_BANANA", "1")
+
+    found = unknown_variables()
+
+    assert found == [
+        "TENK_BANANA is set, but no setting has that name.",
+        "TENK_SHEDULE is set, but no setting has that name; did you mean TENK_SCHEDULE?",
+    ]

@@ -1,6 +1,7 @@
 """The log of turns and examples: what is kept, who may change it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from backend.errors import NotFound, NotYours
-from backend.records import Activation, Candidate, Example, Filing, Turn
-from backend.store import database, filings, turns
+from backend.records import Activation, Candidate, Example, Filing, Turn, Usage
+from backend.store import database, filings, spending, turns
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_a_row_that_is_not_there_is_said_with_the_command_that_lists(engine: Eng
 
 def test_a_filing_is_known_again_by_its_hash_until_it_is_removed(engine: Engine) -> None:
     with database.transaction(engine) as session:
-        filings.add_filing(
+        filings.add_filing_once(
             session,
             Filing(
                 id="f1", sha256="abc", file="a.pdf", company="A", pages=2, chunks=3, seconds=0.1
@@ -191,3 +192,23 @@ def test_an_older_database_gets_the_columns_it_lacks(tmp_path: Path) -> None:
         held = {row[1] for row in connection.execute(text("PRAGMA table_info(turn)"))}
     engine.dispose()
     assert "comment" in held
+
+
+def test_vectors_of_one_day_and_model_are_one_row_and_what_has_no_price_is_counted(
+    engine: Engine,
+) -> None:
+    usage = Usage(prompt_tokens=100)
+    for model, cost in (("e", 0.5), ("e", None), ("other", 0.25), ("e", 0.5)):
+        spending.count_vectors(engine, model, usage, cost)
+    with database.transaction(engine) as session:
+        row = spending.expenses(session)[0]
+        row.at = row.at - timedelta(days=1)
+        session.add(row)
+
+    spending.count_vectors(engine, "e", usage, 1.0)
+
+    with database.transaction(engine) as session:
+        rows = [(r.model, r.calls, r.unpriced, r.cost_usd) for r in spending.expenses(session)]
+        tokens = [row.prompt_tokens for row in spending.expenses(session)]
+    assert rows == [("e", 3, 1, 1.0), ("other", 1, 0, 0.25), ("e", 1, 0, 1.0)]
+    assert tokens == [300, 100, 100]

@@ -7,6 +7,7 @@ from backend.records.cycle import (
     CycleEvent,
     Dataset,
     ExamQuestion,
+    ScheduledRun,
     Score,
     Sitting,
     Verdict,
@@ -14,6 +15,7 @@ from backend.records.cycle import (
 from backend.records.log import (
     Element,
     Example,
+    Expense,
     Filing,
     Notice,
     Person,
@@ -36,6 +38,7 @@ from backend.records.values import (
     Slot,
     Usage,
     Value,
+    in_utc,
     now,
 )
 
@@ -53,6 +56,7 @@ __all__ = [
     "Element",
     "ExamQuestion",
     "Example",
+    "Expense",
     "Filing",
     "Message",
     "Notice",
@@ -60,6 +64,7 @@ __all__ = [
     "Passage",
     "Person",
     "Role",
+    "ScheduledRun",
     "Score",
     "Secret",
     "Sitting",
@@ -71,5 +76,6 @@ __all__ = [
     "Value",
     "Verdict",
     "WrongPassword",
+    "in_utc",
     "now",
 ]

@@ -90,6 +90,7 @@ class Cycle(SQLModel, table=True):
     candidate: int | None = Field(default=None, foreign_key="candidate.id")
     exam: dict[str, Any] = Field(default_factory=dict, sa_column=json())  # its terms, fixed
     verdict: int | None = Field(default=None, foreign_key="verdict.id")
+    paused: str | None = None  # by whom it is; None: it goes on, or has ended
     ended: str | None = None  # why this pass is over, in words
     failed: bool = False
     started_at: datetime = Field(default_factory=now, sa_column=moment())
@@ -98,12 +99,21 @@ class Cycle(SQLModel, table=True):
     )
 
 
+class ScheduledRun(SQLModel, table=True):
+    """A time that the schedule named, and what was decided then: once, however many workers."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, unique=True))
+    cycle: int | None = Field(default=None, foreign_key="cycle.id")  # that was started then
+    reason: str = ""  # why one was started, or why not
+
+
 class CycleEvent(SQLModel, table=True):
     """Something that happened in a cycle: a step begun, a loss, a look at the exam."""
 
     id: int | None = Field(default=None, primary_key=True)
     cycle: int = Field(foreign_key="cycle.id", index=True)
-    kind: str  # step, loss, look, note, estimate, trained
+    kind: str  # step, loss, look, note, estimate, trained, pause, resume
     text: str
     numbers: dict[str, float] = Field(default_factory=dict, sa_column=json())
     source: str = ""  # the provider's id of it, where it is the provider's

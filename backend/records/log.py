@@ -6,6 +6,7 @@ Rows point backwards by id.
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import Column, DateTime
 from sqlmodel import Field, SQLModel
 
 from backend.records.columns import json, moment
@@ -100,7 +101,7 @@ class Turn(SQLModel, table=True):
     completion_tokens: int = 0
     cost_usd: float | None = None  # None: no price is known for the model
     seconds: float = 0.0
-    state: str = "whole"  # whole, stopped or failed; only whole answers teach
+    state: str = "whole"  # whole, stopped, failed or lost; only whole answers teach
     error: str | None = None
     fault: str | None = None  # the type of the error, where the call failed
     activation: int | None = Field(default=None, index=True)  # that chose the model; None: asked
@@ -132,6 +133,9 @@ class Example(SQLModel, table=True):
     by_hand: str | None = None  # keep or drop; None: the rules decide
     by_hand_reason: str = ""
     correction: str | None = None  # trained on in place of the answer
+    corrected_at: datetime | None = Field(  # when the correction was last set or taken back
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=True)
+    )
     origin: str | None = None  # of a generated one: the chunk that its question was written from
     created_at: datetime = Field(default_factory=now, sa_column=moment())
 
@@ -142,6 +146,21 @@ class Notice(SQLModel, table=True):
     subject: str = Field(primary_key=True)
     text: str
     at: datetime = Field(default_factory=now, sa_column=moment())
+
+
+class Expense(SQLModel, table=True):
+    """What paid calls came to that no turn, sitting or training job tells of."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(index=True)  # generation, embedding or check
+    subject: str  # what the calls were for
+    model: str
+    calls: int = 0
+    unpriced: int = 0  # calls whose price is not known; the rest makes cost_usd
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    at: datetime = Field(default_factory=now, sa_column=moment())  # of the first call
 
 
 class Secret(SQLModel, table=True):

@@ -14,6 +14,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def in_utc(at: datetime) -> datetime:
+    """A moment in UTC. SQLite hands out those it stores without their zone, and all are UTC."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
 class Value(BaseModel):
     """A value: equal by content, never changed."""
 

@@ -42,6 +42,12 @@ def running_cycle(session: Session, slot: Slot = Slot.ANSWER) -> Cycle | None:
     return session.exec(found.order_by(col(Cycle.id))).first()
 
 
+def last_ordered(session: Session, slot: Slot = Slot.ANSWER) -> Cycle | None:
+    """The latest cycle that ordered a fine-tuning job, whatever came of it."""
+    found = select(Cycle).where(Cycle.slot == slot.value, col(Cycle.job).is_not(None))
+    return session.exec(found.order_by(col(Cycle.id).desc()).limit(1)).first()
+
+
 def open_cycle(session: Session, *, by: str, tag: str, slot: Slot = Slot.ANSWER) -> Cycle:
     """The running cycle, or a new one: asking twice is one cycle."""
     row = running_cycle(session, slot)
@@ -67,9 +73,20 @@ def end_cycle(session: Session, key: int, reason: str, *, failed: bool) -> bool:
     ending = (
         update(Cycle)
         .where(col(Cycle.id) == key, col(Cycle.ended).is_(None))
-        .values(ended=reason, failed=failed, ended_at=now())
+        .values(ended=reason, failed=failed, ended_at=now(), paused=None)
     )
     return session.exec(ending).rowcount == 1
+
+
+def pause_cycle(session: Session, key: int, by: str | None) -> bool:
+    """Pause a cycle that goes on, or let a paused one go on (`by` None); false where it is not so.
+
+    One statement, so that of two who do it in one moment one is told so.
+    """
+    cycle(session, key)
+    before = col(Cycle.paused).is_(None) if by else col(Cycle.paused).is_not(None)
+    turning = update(Cycle).where(col(Cycle.id) == key, col(Cycle.ended).is_(None), before)
+    return session.exec(turning.values(paused=by)).rowcount == 1
 
 
 def add_event(

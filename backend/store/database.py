@@ -1,29 +1,36 @@
 """Opens the database and its transactions; brings an older database up to today's tables."""
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticUndefined
-from sqlalchemy import URL, Engine, event, inspect, text
+from sqlalchemy import URL, Engine, Index, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool
-from sqlmodel import Session, create_engine
+from sqlalchemy.schema import CreateIndex
+from sqlmodel import Session, col, create_engine, select
 
 from backend.errors import ConfigurationError
-from backend.records import Turn
+from backend.records import Cycle, Turn
+from backend.store.notices import put_notice, remove_notice
+
+log = logging.getLogger("tenk.database")
 
 TABLES = Turn.metadata  # every table of records shares one registry
+ONE_RUNNING = "one_running_cycle"
+"""The index that allows one running cycle, and the subject of a notice where there are two."""
 MAPPED = Turn._sa_registry  # pyright: ignore[reportPrivateUsage]  # it has no public name
 
 
 def open_database(url: str) -> Engine:
     """Open the database at `url`, creating its folder and tables where they are missing.
 
-    A column that today's tables have and an older file lacks is added with its default; nothing
-    is removed. Raises ConfigurationError where the database cannot be used.
+    A column that today's tables have and an older file lacks is added with its default, and so
+    is an index; nothing is removed. Raises ConfigurationError where the database cannot be used.
     """
     told = _address(url)
     sqlite = told.get_backend_name() == "sqlite"
@@ -65,6 +72,7 @@ def _bring_up_to_date(engine: Engine) -> None:
     except DBAPIError:  # another process made a table between our look and our making it
         TABLES.create_all(engine)
     _add_missing_columns(engine)
+    _add_missing_indexes(engine)
 
 
 _PRAGMAS = (
@@ -99,6 +107,52 @@ def _add_missing_columns(engine: Engine) -> None:
                 default = field.get_default(call_default_factory=True)
                 if default is not PydanticUndefined and default is not None:
                     connection.execute(table.update().values({column.name: default}))
+
+
+def _add_missing_indexes(engine: Engine) -> None:
+    """Make those that an older file lacks.
+
+    Where two cycles run at once, which one of them forbids, the operator is told in a line and
+    tenk starts all the same.
+    """
+    for table in TABLES.sorted_tables:
+        held = _indexes(engine, table.name)
+        for index in table.indexes:
+            if index.name in held:
+                continue
+            made = _made(engine, index) or index.name in _indexes(engine, table.name)
+            if index.name == ONE_RUNNING:
+                _tell_running(engine, allowed=made)
+
+
+def _made(engine: Engine, index: Index) -> bool:
+    """False where rows forbid it, or another process makes it in this moment."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(CreateIndex(index, if_not_exists=True))
+    except IntegrityError:
+        return False
+    return True
+
+
+def _indexes(engine: Engine, table: str) -> set[str | None]:
+    return {index["name"] for index in inspect(engine).get_indexes(table)}
+
+
+def _tell_running(engine: Engine, *, allowed: bool) -> None:
+    """Which cycles run at once, to whoever looks at the terminal or the status."""
+    with transaction(engine) as session:
+        if allowed:
+            remove_notice(session, ONE_RUNNING)
+            return
+        running = select(Cycle.id).where(col(Cycle.ended).is_(None)).order_by(col(Cycle.id))
+        keys = list(session.exec(running))
+        told = (
+            f"Cycles {', '.join(map(str, keys))} run at once, which an older tenk allowed: end all "
+            f"but one (tenk cycle {keys[-1]} --cancel), then start tenk again."
+        )
+        put_notice(session, ONE_RUNNING, told)
+    log.warning(told)
 
 
 @contextmanager

@@ -25,15 +25,11 @@ def filing_with(session: Session, sha256: str) -> Filing | None:
     return session.exec(select(Filing).where(Filing.sha256 == sha256)).first()
 
 
-def add_filing(session: Session, row: Filing) -> Filing:
-    """Make a document visible. The caller has indexed it before."""
-    session.add(row)
-    session.flush()
-    return row
-
-
 def add_filing_once(session: Session, row: Filing) -> bool:
-    """Make a document visible, unless another process has done so meanwhile."""
+    """Make a document visible, unless another process has done so meanwhile: false then.
+
+    The caller has indexed it before.
+    """
     try:
         with session.begin_nested():
             session.add(row)

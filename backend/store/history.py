@@ -5,14 +5,15 @@ thread's steps, and that nobody writes into another person's thread.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from backend.errors import NotYours
-from backend.records import Element, Step, Thread, Turn
+from backend.records import Element, Step, Thread, Turn, in_utc
 
 Detail = dict[str, Any]
 
@@ -120,9 +121,51 @@ def _literally(search: str) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A time as the page wants it. SQLite forgets the zone; all our times are UTC."""
-    utc = at.astimezone(UTC) if at.tzinfo else at
-    return f"{utc.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    """A time as the page wants it."""
+    return f"{in_utc(at).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+# -- what was not answered
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A reader's message whose answering has no end."""
+
+    person: str
+    thread: str
+    message: Detail
+    run: str | None
+    """What a turn would be known by; None where answering had not begun."""
+    said: list[str]
+    """What was said to it so far."""
+    turn: Turn | None
+    """What the log holds of it all the same: it had come that far."""
+
+
+def unanswered(session: Session) -> list[Unanswered]:
+    """What was being answered when a chat's process ended without a word, oldest first."""
+    detail: Any = Step.detail
+    kind, parent = detail["type"].as_string(), detail["parentId"].as_string()
+    over = select(parent).where(
+        kind == "run", parent.is_not(None), detail["end"].as_string().is_not(None)
+    )
+    asked = select(Step).where(kind == "user_message", col(Step.id).not_in(over))
+    rows = session.exec(asked).all()
+    found = (_unanswered(session, row) for row in sorted(rows, key=lambda r: _shown_at(r.detail)))
+    return [one for one in found if one is not None]
+
+
+def _unanswered(session: Session, row: Step) -> Unanswered | None:
+    if (held := session.get(Thread, row.thread)) is None:
+        return None
+    beside = [one.detail for one in steps_of(session, row.thread)]
+    runs = [one["id"] for one in beside if one["type"] == "run" and one.get("parentId") == row.id]
+    run = str(runs[-1]) if runs else None
+    said = [str(one.get("output")) for one in beside if run and one.get("parentId") == run]
+    logged = select(Turn).where(Turn.step == run).order_by(col(Turn.id).desc())
+    turn = session.exec(logged).first() if run else None
+    return Unanswered(held.person, row.thread, row.detail, run, said, turn)
 
 
 # -- steps and elements

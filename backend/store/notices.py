@@ -30,6 +30,14 @@ def remove_notice(session: Session, subject: str) -> None:
         session.exec(delete(Notice).where(col(Notice.subject) == subject))
 
 
+def unpriced_turns(session: Session) -> dict[str, int]:
+    """By model, calls that said something whose cost is not known: unpriced, or cut off."""
+    found = select(Turn.model, func.count(col(Turn.id))).where(
+        col(Turn.cost_usd).is_(None), Turn.answer != ""
+    )
+    return dict(session.exec(found.group_by(Turn.model)).all())
+
+
 def log_totals(session: Session) -> dict[str, Any]:
     """Turns, those that never became whole, and what all of them cost in USD."""
     count, spend = session.exec(

@@ -4,15 +4,15 @@ It alone knows that one admin always remains, and how long somebody who guesses 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, func, select, update
 
 from backend.errors import DataError, NotFound
-from backend.records import Person, WrongPassword, now
+from backend.records import Person, Thread, Turn, WrongPassword, in_utc, now
 
 LOCAL_ADMIN = "local"
 ROLES = ("reader", "reviewer", "admin")
@@ -101,6 +101,24 @@ def remove_person(session: Session, name: str) -> Person:
     return row
 
 
+def take_over(session: Session, row: Person) -> int:
+    """Give the only admin what the local admin asked before anybody signed in.
+
+    Returns how many conversations; none where there is another admin, who has them already.
+    """
+    if [one.id for one in admins(session)] != [row.id]:
+        return 0
+    found = local_conversations(session)
+    for table in (Turn, Thread):  # turns too: nobody else may rate them
+        session.exec(update(table).where(col(table.person) == LOCAL_ADMIN).values(person=row.id))
+    return found
+
+
+def local_conversations(session: Session) -> int:
+    """How many conversations are of the time before anybody signed in."""
+    return session.exec(select(func.count()).where(Thread.person == LOCAL_ADMIN)).one()
+
+
 def admins(session: Session) -> list[Person]:
     """The admins who can sign in."""
     found = select(Person).where(Person.role == "admin", col(Person.password).is_not(None))
@@ -165,7 +183,7 @@ def begin_sign_in(session: Session, name: str, address: str, at: datetime | None
     told = _subjects(name, address)
     rows = {key: _counted(session, key, at) for key in told}
     wait = max(
-        told[key].pause(row.wrong) - max(0.0, (at - _utc(row.at)).total_seconds())
+        told[key].pause(row.wrong) - max(0.0, (at - in_utc(row.at)).total_seconds())
         for key, row in rows.items()
     )
     if wait > 0:
@@ -205,8 +223,3 @@ def _counted(session: Session, subject: str, at: datetime) -> WrongPassword:
     except IntegrityError:  # somebody else began in the same moment
         return session.exec(found).one()
     return row
-
-
-def _utc(at: datetime) -> datetime:
-    """SQLite forgets the zone; all our times are UTC."""
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

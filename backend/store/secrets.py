@@ -2,6 +2,7 @@
 
 import secrets
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from backend.records import Secret
@@ -27,6 +28,9 @@ def _key(session: Session, name: str) -> bytes:
     row = session.get(Secret, name)
     if row is None:
         row = Secret(name=name, value=secrets.token_hex(32))
-        session.add(row)
-        session.flush()
+        try:
+            with session.begin_nested():
+                session.add(row)
+        except IntegrityError:  # another process made it in the same moment
+            row = session.get_one(Secret, name)
     return bytes.fromhex(row.value)

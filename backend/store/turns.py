@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from backend.errors import NotFound, NotYours
-from backend.records import Activation, Candidate, Dataset, Example, Slot, Turn
+from backend.records import Activation, Candidate, Dataset, Example, Slot, Turn, now
 
 
 def add_turn(session: Session, turn: Turn, *, example: bool) -> Turn:
@@ -84,10 +85,15 @@ def rate(
 
 
 def examples(session: Session) -> list[tuple[Example, Turn | None]]:
-    """Every example with the turn it came from, oldest first."""
+    """Every example with the turn it came from, oldest first.
+
+    What the model saw is read with the example alone: the turn holds the same, and reading both
+    takes twice as long.
+    """
     found = (
         select(Example, Turn)
         .join(Turn, col(Example.turn) == Turn.id, isouter=True)
+        .options(defer(Turn.evidence), defer(Turn.messages))  # pyright: ignore[reportArgumentType]
         .order_by(col(Example.id))
     )
     return [(example, turn) for example, turn in session.exec(found)]
@@ -125,7 +131,8 @@ def decide_by_hand(session: Session, key: int, decision: str | None, reason: str
 def correct(session: Session, key: int, correction: str | None) -> Example:
     """Set what is trained on in place of the answer; None takes it back. Raises NotFound."""
     row = example(session, key)
-    row.correction = correction
+    if correction != row.correction:
+        row.correction, row.corrected_at = correction, now()
     session.add(row)
     return row
 

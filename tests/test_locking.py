@@ -1,0 +1,68 @@
+"""Locks that keep processes apart: one holder at a time, none after its death."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from backend.store.database import open_database
+from backend.store.locking import only_one
+
+HOLDER = """
+import sys
+from pathlib import Path
+from backend.store.database import open_database
+from backend.store.locking import only_one
+with only_one(open_database(sys.argv[1]), Path(sys.argv[2]), "cycle") as held:
+    print(held, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, own_home: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{own_home / 'tenk.sqlite3'}"
+    return request.getfixturevalue("postgres")
+
+
+def test_a_lock_has_one_holder_and_is_free_when_it_is_let_go(url: str, own_home: Path) -> None:
+    engine = open_database(url)
+
+    with only_one(engine, own_home, "cycle") as first, only_one(engine, own_home, "cycle") as more:
+        with only_one(engine, own_home, "other") as other:
+            during = (first, more, other)
+    with only_one(engine, own_home, "cycle") as again:
+        pass
+    engine.dispose()
+
+    assert during == (True, False, True)
+    assert again
+
+
+def test_a_lock_of_a_process_that_was_killed_is_free(url: str, own_home: Path) -> None:
+    engine = open_database(url)
+    command = [sys.executable, "-c", HOLDER, url, str(own_home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        told = holder.stdout.readline()
+        with only_one(engine, own_home, "cycle") as while_it_lives:
+            pass
+        holder.kill()
+    held = _soon(engine, own_home)
+    engine.dispose()
+
+    assert told == b"True\n"
+    assert not while_it_lives
+    assert held
+
+
+def _soon(engine: Engine, home: Path) -> bool:
+    """PostgreSQL notices a lost connection within moments, not in the same one."""
+    for _ in range(1000):
+        with only_one(engine, home, "cycle") as held:
+            if held:
+                return True
+    return False
