@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from backend import answers, duty
 from backend.conversations import Asked, mask, teaches
-from backend.datasets import Curated, curate, rule_against
+from backend.datasets import Curated, Rules, exam_side, rule_against
 from backend.drafts import Answerer, Draft, OnToken, Speaks, finished, speak, turn_of
 from backend.errors import DataError, ModelGone, NotYours, TenkError
+from backend.lessons import curated
 from backend.records import Filing, Passage, Role, Turn
 from backend.shadow import Shadow
 from backend.store import serving as service
@@ -22,6 +23,7 @@ from backend.store import turns
 from backend.store.database import transaction
 from backend.store.filings import filing as filing_of
 from backend.store.filings import filings as all_filings
+from backend.store.secrets import exam_key
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -181,7 +183,7 @@ class Assistant:
         with transaction(self.engine) as session:
             row = turns.rate(session, turn, rating, comment=mask(comment), person=person)
             session.flush()
-            example = _example_now(session, row)
+            example = _example_now(session, self.settings, row)
             key = example.example.id if example else None
             learned_by = turns.models_trained_on(session, key) if key else []
             return Rated(row, example, tuple(learned_by))
@@ -331,13 +333,17 @@ def _question(text: str) -> str:
     return question
 
 
-def _example_now(session: "Session", turn: Turn) -> Curated | None:
-    """The example of a turn, with what becomes of it after the rating just given."""
+def _example_now(session: "Session", settings: "Settings", turn: Turn) -> Curated | None:
+    """The example of a turn, with what becomes of it after the rating just given.
+
+    The same as every other door says, for it is decided by the same rules.
+    """
     assert turn.id is not None
     example = turns.example_of_turn(session, turn.id)
     if example is None:
         return None
-    if (own := rule_against(example, turn)) is not None:  # no other example has a say in it
+    side = exam_side(exam_key(session), share=settings.exam_share)
+    own = rule_against(example, turn, Rules(settings.student_context, side))
+    if own is not None and own.state == "dropped":  # no other example has a say in it
         return own
-    every = curate(turns.examples(session))
-    return next((one for one in every if one.example.id == example.id), None)
+    return next(one for one in curated(session, settings) if one.example.id == example.id)

@@ -5,13 +5,14 @@ real call a role (an answer of a word, a vector), for nothing less shows that a 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
+from backend.cron import OFF, next_time
 from backend.errors import ConfigurationError, TenkError
 from backend.models import FINE_TUNING_ENDS, ModelCard, Models, shutdown
 from backend.records import Message, Role, Usage, now
@@ -21,6 +22,11 @@ SOON = 60
 """Days before a shutdown from which it is a warning."""
 PATIENCE = 15.0
 """Seconds that one probe may take."""
+REST = 5.0
+"""Seconds that a model which has begun to speak gets to end: then it tells what it cost."""
+OnCall = Callable[[str, Usage, float | None], None]
+"""Told of each answer that may cost something: the model, its tokens, its USD or None where that is
+not known. What vectors cost, `Models` tells."""
 HELLO = (Message(role="user", content="Answer with the one word: ready"),)
 
 
@@ -51,36 +57,47 @@ class RoleReport:
 
 
 async def examine(
-    settings: Settings, models: Models, *, today: date | None = None
+    settings: Settings,
+    models: Models,
+    *,
+    today: date | None = None,
+    on_call: OnCall | None = None,
 ) -> list[RoleReport]:
     """Probe every role, all at once, and report in the order of `Role`. Raises no TenkError."""
-    day = today or now().date()
-    return list(await asyncio.gather(*(_examine(settings, models, r, day) for r in Role)))
+    day, told = today or now().date(), on_call or _nobody
+    every = (_examine(settings, models, role, today=day, on_call=told) for role in Role)
+    return list(await asyncio.gather(*every))
 
 
-async def _examine(settings: Settings, models: Models, role: Role, today: date) -> RoleReport:
+def _nobody(_model: str, _usage: Usage, _cost: float | None) -> None:
+    """Nobody counts."""
+
+
+async def _examine(
+    settings: Settings, models: Models, role: Role, *, today: date, on_call: OnCall
+) -> RoleReport:
     try:
         endpoint = models.endpoint(role)
     except ConfigurationError as error:
         told = getattr(settings, f"{role}_base_url") or settings.base_url
         return RoleReport(role, str(told), "", False, False, {}, None, what_to_change=str(error))
-    return report(endpoint, await _probe(models, role), today)
+    return report(endpoint, await _probe(models, role, on_call), today)
 
 
-async def _probe(models: Models, role: Role) -> Found:
-    call = _call(models, role)
+async def _probe(models: Models, role: Role, on_call: OnCall) -> Found:
+    call = _call(models, role, on_call)
     cards, failure, fine_tunes = await asyncio.gather(
         _listed(models, role), call, _fine_tunes(models, role)
     )
     return Found(failure, cards, fine_tunes)
 
 
-def _call(models: Models, role: Role) -> Coroutine[Any, Any, str | None]:
+def _call(models: Models, role: Role, on_call: OnCall) -> Coroutine[Any, Any, str | None]:
     if role is Role.EMBED:
         return _embed(models)
     if role is Role.JUDGE and models.endpoint(role).local:
         return _is_listed(models, role)  # it answers ragas alone, and refuses a greeting
-    return _answer(models, role)
+    return _answer(models, role, on_call)
 
 
 async def _is_listed(models: Models, role: Role) -> str | None:
@@ -100,17 +117,36 @@ async def _listed(models: Models, role: Role) -> list[ModelCard] | None:
         return None
 
 
-async def _answer(models: Models, role: Role) -> str | None:
+async def _answer(models: Models, role: Role, on_call: OnCall) -> str | None:
+    """Why the model does not speak; None where it does, however its word ends."""
+    heard: list[Usage] = []
+    failure = None
     try:
-        async with asyncio.timeout(PATIENCE), aclosing(models.stream(role, HELLO)) as parts:
-            async for part in parts:
-                if not isinstance(part, Usage):
-                    break  # it speaks; no need to pay for more
+        async with asyncio.timeout(PATIENCE) as patience:
+            await _listen(models, role, heard=heard, patience=patience)
     except TenkError as error:
-        return str(error)
+        failure = str(error)
     except TimeoutError:
-        return _silent(models, role)
+        failure = _silent(models, role)
+    if not heard:
+        return failure
+    model = models.endpoint(role).model
+    if (cost := models.cost(model, heard[-1])) != 0:
+        on_call(model, heard[-1], cost)
     return None
+
+
+async def _listen(
+    models: Models, role: Role, *, heard: list[Usage], patience: asyncio.Timeout
+) -> None:
+    """Hear a greeting out: zeros as soon as the model speaks, then what the server tells."""
+    async with aclosing(models.stream(role, HELLO)) as parts:
+        async for part in parts:
+            if isinstance(part, Usage):
+                heard.append(part)
+            elif not heard:
+                heard.append(Usage())
+                patience.reschedule(asyncio.get_running_loop().time() + REST)
 
 
 async def _embed(models: Models) -> str | None:
@@ -144,6 +180,18 @@ def _silent(models: Models, role: Role) -> str:
 
 
 # -- what it means: pure
+
+
+def schedule_words(settings: Settings, at: datetime) -> str:
+    """When a cycle may start by itself after `at`, and what says so."""
+    if settings.schedule == OFF:
+        return "never by itself (TENK_SCHEDULE=off); start a cycle by hand: tenk retrain"
+    comes = next_time(settings.schedule, at.astimezone(settings.zone))
+    return (
+        f'next at {comes:%Y-%m-%d %H:%M} ({settings.zone.key}), by TENK_SCHEDULE="'
+        f'{settings.schedule}", where {settings.min_new_examples} kept examples are new '
+        "(TENK_MIN_NEW_EXAMPLES)"
+    )
 
 
 def report(endpoint: Endpoint, found: Found, today: date) -> RoleReport:

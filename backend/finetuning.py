@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.errors import DataError, JobGone, ModelGone, ProviderError
+from backend.errors import ConfigurationError, DataError, JobGone, ModelGone, ProviderError
 from backend.models.training import Job, JobEvent
 
 CHARACTERS_PER_TOKEN = 3
@@ -99,6 +99,14 @@ class Training(Protocol):
     async def events(self, key: str, *, seen: frozenset[str]) -> list[JobEvent]: ...
 
 
+class Pausing(Protocol):
+    """A server that may let a job wait."""
+
+    async def job(self, key: str) -> Job: ...
+
+    async def pause(self, key: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be trained. `tag` is unique to a cycle and written down before the job exists."""
@@ -135,17 +143,23 @@ async def submit(server: Training, order: Order) -> Job:
         raise
 
 
+async def _leave_it() -> None:
+    """Whoever paused a job at its server lets it go on there."""
+
+
 async def wait(
     server: Training,
     key: str,
     *,
     seen: frozenset[str] = frozenset(),
     on_event: Callable[[JobEvent], None],
+    on_paused: Callable[[], Awaitable[None]] = _leave_it,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Job:
     """The job, once it has made a model; events go to `on_event` as they come.
 
-    A look that fails is tried again, at longer and longer intervals; the job goes on meanwhile.
+    `on_paused` is called at each look that finds the job paused. A look that fails is tried again,
+    at longer and longer intervals; the job goes on meanwhile.
 
     Raises:
         DataError: The job failed, or was cancelled at its server; with the server's own reason.
@@ -155,7 +169,7 @@ async def wait(
     failures, pause = 0, FIRST_WAIT
     while True:
         try:
-            job = await server.job(key)
+            job = await _job(server, key, on_paused)
             for event in await server.events(key, seen=seen):
                 seen |= {event.id}
                 on_event(event)
@@ -173,6 +187,32 @@ async def wait(
                 return job
         await rest(pause)
         pause = min(pause * 1.5, LONGEST_WAIT)
+
+
+async def _job(server: Training, key: str, on_paused: Callable[[], Awaitable[None]]) -> Job:
+    job = await server.job(key)
+    if job.status == "paused":
+        await on_paused()
+    return job
+
+
+async def pause(server: Pausing, key: str) -> str | None:
+    """Let a job wait, and say what became of that; empty where it waits or has ended already.
+
+    None where it cannot wait yet: ask again. A server that cannot let it wait lets it go on
+    training, and that is said. Raises JobGone, or what a look at the job raises.
+    """
+    if (job := await server.job(key)).ended or job.status == "paused":
+        return ""
+    if job.status == "validating_files":
+        return None
+    try:
+        await server.pause(key)
+    except (ConfigurationError, ProviderError) as error:
+        if (now := await server.job(key)).ended or now.status == "paused":
+            return ""
+        return f"The job goes on training all the same: {error}"
+    return "The job is paused at its server too"
 
 
 def model_of(job: Job) -> str:

@@ -6,8 +6,8 @@ and whatever was interrupted before that is replaced when the file comes again, 
 
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,12 +26,15 @@ from backend.store.filings import (
     filings,
     remove_filing,
 )
+from backend.store.locking import only_one
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 ABANDONED = 3600.0
 """Seconds after which a copy without a row belongs to no ingest that still runs."""
+GLANCE = 0.1
+"""Seconds between two looks whether another process has done with a filing."""
 
 Progress = Callable[[int, int, str], None]
 """Told (pages read, pages, name of the file), in the event loop's thread."""
@@ -179,17 +182,34 @@ class Library:
 
     async def _add(self, path: Path, read: ReadFiling, start: float) -> Ingested:
         row = _row(read, file=path.name)
-        seen = False
-        try:
-            self._keep(path, row.id)
-            await self.index.add(row, read.chunks)
-            row.seconds = perf_counter() - start
-            with transaction(self.engine) as session:
-                seen = add_filing_once(session, row)
-        finally:
-            if not seen and self._known(read.sha256) is None:
-                self._clear(row.id)
-        return _told(row, perf_counter() - start, already_known=not seen)
+        async with self._alone(row.id):
+            if known := self._known(read.sha256):  # whoever had it before has shown it
+                self._keep(path, known.id)
+                return _told(known, perf_counter() - start, already_known=True)
+            seen = False
+            try:
+                self._keep(path, row.id)
+                await self.index.add(row, read.chunks)
+                row.seconds = perf_counter() - start
+                with transaction(self.engine) as session:
+                    seen = add_filing_once(session, row)
+            finally:
+                if not seen and self._known(read.sha256) is None:
+                    self._clear(row.id)
+            return _told(row, perf_counter() - start, already_known=not seen)
+
+    @asynccontextmanager
+    async def _alone(self, filing_id: str) -> AsyncGenerator[None]:
+        """Nobody else takes in or clears this filing meanwhile, in whatever process.
+
+        One that gives up would else take away the chunks that another is about to show.
+        """
+        while True:
+            with only_one(self.engine, self.home, _lock(filing_id)) as alone:
+                if alone:
+                    yield
+                    return
+            await asyncio.sleep(GLANCE)
 
     def _keep(self, path: Path, filing_id: str) -> None:
         """Copy the PDF into home, whole or not at all."""
@@ -217,7 +237,14 @@ class Library:
             with suppress(FileNotFoundError):  # another process sweeps too
                 old = time() - left.stat().st_mtime > ABANDONED
                 if left.suffix in (".pdf", ".part") and left.stem not in seen and old:
-                    self._clear(left.stem)
+                    with only_one(self.engine, self.home, _lock(left.stem)) as alone:
+                        if alone:
+                            self._clear(left.stem)
+
+
+def _lock(filing_id: str) -> str:
+    """Few enough that their files need no sweeping, many enough that filings seldom share one."""
+    return f"ingest-{filing_id[0]}"
 
 
 def _nobody(_done: int, _total: int, _label: str) -> None:

@@ -69,6 +69,8 @@ class Tuning:
     """So many answers to a creation are cut off, though the job exists."""
     knows_method: bool = True
     """A server that came before `method` takes `hyperparameters` alone."""
+    pauses: str = "yes"
+    """Whether a job can be paused: "yes", "no" (refused), or "unknown" (no such route)."""
     tunable: Sequence[str] = ("m",)
     on_create: Callable[[], None] = lambda: None
     """Called when a job is there, before the client hears of it."""
@@ -78,6 +80,8 @@ class Tuning:
     left: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Stages that a job has before it."""
     content: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    turns: list[str] = field(default_factory=list[str])
+    """What jobs were asked to become, paused or queued again, in order."""
     pages: int = 0
     """Lists that were asked for."""
 
@@ -314,7 +318,7 @@ def the(tuning: Tuning, name: str) -> dict[str, Any]:
 
 def retrieve(tuning: Tuning, server: StrictServer, _request: Request, name: str) -> Reply:
     job = the(tuning, name)
-    if tuning.left[name]:
+    if tuning.left[name] and job["status"] != "paused":
         go_on(tuning, server, job, tuning.left[name].pop(0))
     return told(the(tuning, name))
 
@@ -379,6 +383,26 @@ def cancel(tuning: Tuning, _server: StrictServer, _request: Request, name: str) 
     return told(job)
 
 
+def pause(tuning: Tuning, _server: StrictServer, _request: Request, name: str) -> Reply:
+    return turned(tuning, name, "paused", ("queued", "running"))
+
+
+def resume(tuning: Tuning, _server: StrictServer, _request: Request, name: str) -> Reply:
+    return turned(tuning, name, "queued", ("paused",))
+
+
+def turned(tuning: Tuning, name: str, to: str, since: Sequence[str]) -> Reply:
+    if tuning.pauses == "unknown":
+        return give({"detail": "Not Found"}, 404)
+    job = the(tuning, name)
+    tuning.turns.append(to)
+    if tuning.pauses == "no" or job["status"] not in since:
+        text = f"Job {name} cannot become {to} while it is {job['status']}."
+        raise Refused(400, text, None, "invalid_job_state")
+    job["status"] = to
+    return told(job)
+
+
 def paged(tuning: Tuning, rows: Sequence[dict[str, Any]], request: Request, *, most: int) -> Reply:
     """A page of a list that is newest first; unknown parameters are refused."""
     tuning.pages += 1
@@ -406,4 +430,6 @@ ROUTES: Sequence[tuple[str, str, Callable[..., Reply]]] = (
     ("GET", JOB + "/events", list_events),
     ("GET", JOB + "/checkpoints", checkpoints),
     ("POST", JOB + "/cancel", cancel),
+    ("POST", JOB + "/pause", pause),
+    ("POST", JOB + "/resume", resume),
 )

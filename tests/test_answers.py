@@ -16,7 +16,7 @@ from backend.answers import (
     tokens_in,
 )
 from backend.claims import NO_SOURCE
-from backend.records import Passage
+from tests.answering import passage
 
 INCOME = """\
 Consolidated Statements of Income (USD in millions, except per share data)
@@ -30,23 +30,6 @@ RISK = (
     "A shortage of wafers could delay our products and harm our revenue. "
     "We do not manufacture wafers ourselves."
 )
-
-
-def passage(text: str, **given: object) -> Passage:
-    fields = {
-        "filing": "f1",
-        "file": "acme.pdf",
-        "company": "Acme Corp",
-        "fiscal_year": 2023,
-        "page": 42,
-        "pages": (42,),
-        "section": "Item 8",
-        "kind": "table",
-        "text": text,
-        "score": 1.0,
-        "chunk": 1,
-    }
-    return Passage.model_validate(fields | given)
 
 
 PASSAGES = [

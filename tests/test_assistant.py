@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -16,9 +17,11 @@ from backend.errors import (
     NotYours,
     ProviderError,
 )
-from backend.records import Role
+from backend.lessons import curated
+from backend.records import ExamQuestion, Role
 from backend.settings import Settings
-from backend.store.database import open_database
+from backend.store.cycles import add_exam_questions
+from backend.store.database import open_database, transaction
 from tests.answering import (
     INCOME,
     PIECES,
@@ -261,7 +264,7 @@ async def test_a_stopped_answer_is_logged_as_stopped_and_its_connection_closed(
             shown.set()
 
     asking = asyncio.create_task(house.assistant.ask(QUESTION, thread="t1", on_token=show))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await shown.wait()
     asking.cancel()
 
@@ -281,7 +284,7 @@ async def test_stopping_while_a_piece_is_shown_closes_the_connection_too(house: 
         await asyncio.Event().wait()
 
     asking = asyncio.create_task(house.assistant.ask(QUESTION, thread="t1", on_token=stuck))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await reached.wait()
     asking.cancel()
 
@@ -367,6 +370,36 @@ async def test_a_thumbs_down_drops_the_example_there_and_then(house: House) -> N
     )
     [row] = house.logged()
     assert (row.rating, row.comment) == (-1, "wrong; [e-mail]")
+
+
+@pytest.mark.parametrize("rating", [1, -1, None])
+async def test_a_rating_says_of_the_exams_examples_what_every_other_door_says(
+    tmp_path: Path, rating: Literal[1, -1] | None
+) -> None:
+    with house_in(tmp_path, exam_share=1 - 1e-9) as house:
+        turn = await house.assistant.ask(QUESTION, thread="t1")
+        assert turn.id is not None
+
+        rated = house.assistant.rate(turn.id, rating)
+
+        with transaction(house.engine) as session:
+            [told] = curated(session, house.assistant.settings)
+    assert rated.example is not None
+    assert (rated.example.state, rated.example.rule) == ("dropped", "exam")
+    assert (told.state, told.rule, told.reason) == ("dropped", "exam", rated.example.reason)
+
+
+async def test_an_answer_that_asks_what_the_exam_asks_is_not_said_to_be_kept(house: House) -> None:
+    turn = await house.assistant.ask(QUESTION, thread="t1")
+    assert turn.id is not None
+    with transaction(house.engine) as session:
+        asked = ExamQuestion(question=QUESTION, key="k", group="g", source="imported")
+        add_exam_questions(session, [asked])
+
+    rated = house.assistant.rate(turn.id, 1)
+
+    assert rated.example is not None
+    assert (rated.example.state, rated.example.rule) == ("dropped", "exam")
 
 
 async def test_a_rating_taken_back_restores_the_example(house: House) -> None:

@@ -21,7 +21,7 @@ from backend.store.cycles import activate as activate_row
 from backend.store.cycles import activations
 from backend.store.database import transaction
 from backend.store.notices import notices
-from tests.answering import PIECES, QUESTION, House, activate, house_in
+from tests.answering import PIECES, QUESTION, House, activate, begun, house_in
 
 GONE = ModelGone("ft-new was shut down; choose another.")
 BROKEN = ProviderError("ft-new failed on its side (500: Oops); try again later.")
@@ -76,14 +76,7 @@ async def test_streams_under_way_finish_on_the_old_model_and_the_next_question_h
     activate(house.engine, "ft-old")
     house.models.waits = {"ft-old": asyncio.Event()}
     house.models.says = {"ft-old": PIECES, "ft-new": ["New: $26,974 million [1]."]}
-    begun = asyncio.Event()
-
-    async def shown(_piece: str) -> None:
-        begun.set()
-
-    first = asyncio.create_task(house.assistant.ask(QUESTION, thread="a", on_token=shown))
-    async with asyncio.timeout(5):
-        await begun.wait()
+    first = await begun(house, "a")
     activate(house.engine, "ft-new")
     second = await ask(house, "b")
     house.models.waits["ft-old"].set()
@@ -99,14 +92,7 @@ async def test_a_rollback_is_seen_by_the_next_question_and_not_by_the_one_under_
 ) -> None:
     activate(house.engine, "ft-old", "ft-new")
     house.models.waits = {"ft-new": asyncio.Event()}
-    begun = asyncio.Event()
-
-    async def shown(_piece: str) -> None:
-        begun.set()
-
-    first = asyncio.create_task(house.assistant.ask(QUESTION, thread="a", on_token=shown))
-    async with asyncio.timeout(5):
-        await begun.wait()
+    first = await begun(house, "a")
     with transaction(house.engine) as session:
         service.roll_back(session, teacher="the-teacher", by="ann", reason="worse")
     second = await ask(house, "b")
@@ -269,14 +255,7 @@ async def test_stopping_while_another_stands_in_is_logged_as_stopped(house: Hous
     house.models.fails = {"ft-new": [BROKEN]}
     house.models.says = {"ft-new": []}
     house.models.waits = {"the-teacher": asyncio.Event()}
-    begun = asyncio.Event()
-
-    async def shown(_piece: str) -> None:
-        begun.set()
-
-    asking = asyncio.create_task(house.assistant.ask(QUESTION, thread="t1", on_token=shown))
-    async with asyncio.timeout(5):
-        await begun.wait()
+    asking = await begun(house, "t1")
     asking.cancel()
 
     with pytest.raises(asyncio.CancelledError):
@@ -382,14 +361,7 @@ async def test_one_that_failed_late_does_not_undo_what_was_chosen_meanwhile(hous
     activate(house.engine, "ft-old", "ft-new")
     house.models.waits = {"ft-new": asyncio.Event()}
     house.models.fails = {"ft-new": [GONE]}
-    begun = asyncio.Event()
-
-    async def shown(_piece: str) -> None:
-        begun.set()
-
-    late = asyncio.create_task(house.assistant.ask(QUESTION, thread="a", on_token=shown))
-    async with asyncio.timeout(5):
-        await begun.wait()
+    late = await begun(house, "a")
     activate(house.engine, "ft-newest")
     house.models.waits["ft-new"].set()
 

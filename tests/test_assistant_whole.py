@@ -22,7 +22,7 @@ from backend.settings import Settings
 from backend.store import turns
 from backend.store.cycles import activate, activations
 from backend.store.database import open_database, transaction
-from backend.store.filings import add_filing
+from backend.store.filings import add_filing_once
 
 SAMPLES = Path(__file__).parents[1] / "backend" / "samples"
 
@@ -64,7 +64,7 @@ async def ingest_sample(settings: Settings, api: LocalApi) -> None:
     await index.add(filing, read.chunks)
     engine = open_database(settings.database)
     with transaction(engine) as session:
-        add_filing(session, filing)
+        add_filing_once(session, filing)
     engine.dispose()
     index.close()
     await models.close()

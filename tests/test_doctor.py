@@ -8,9 +8,9 @@ import pytest
 
 from backend.doctor import Found, RoleReport, examine, report
 from backend.models import LocalApi, ModelCard, open_models
-from backend.records import Role
+from backend.records import Role, Usage
 from backend.settings import OPENAI_URL, Endpoint, load_settings
-from tests.strict_server import KEY, Reply, give, refuse, strict_server
+from tests.strict_server import KEY, Reply, give, refuse, say, strict_server
 
 TODAY = date(2026, 11, 20)
 ELSEWHERE = Endpoint(Role.STUDENT, "m", "https://host.example/v1", "k")
@@ -88,6 +88,32 @@ async def test_tenks_own_models_are_said_to_be_no_language_models() -> None:
         told = await examine(settings, open_models(settings, LocalApi(server.url, KEY)))
 
     assert all(role.local and "no language model" in role.note for role in told)
+
+
+async def test_what_a_probe_costs_is_told_with_the_tokens_that_the_server_counts() -> None:
+    names = {f"{role}_model": "m" for role in Role}
+    prices: dict[str, Any] = {"prices": {"m": (1.0, 2.0)}}
+    calls: list[tuple[str, Usage, float | None]] = []
+    with strict_server(models={"m": None}, script=JOBS) as server:
+        settings = load_settings(base_url=server.url, api_key=KEY, **names, **prices)
+        models = open_models(settings, None)
+        await examine(settings, models, on_call=lambda m, u, c: calls.append((m, u, c)))
+
+    spoke = ("m", Usage(prompt_tokens=7, completion_tokens=3), pytest.approx(13e-6))
+    assert calls == [spoke] * 3  # teacher, student and judge; vectors are told of by the models
+
+
+async def test_a_word_that_is_cut_off_is_a_word_whose_cost_nobody_told() -> None:
+    cut = say("rea", finish=None, usage=None)
+    calls: list[float | None] = []
+    with strict_server(models={"m": None}, chat=[cut] * 3, script=JOBS) as server:
+        names = {f"{role}_model": "m" for role in Role}
+        settings = load_settings(base_url=server.url, api_key=KEY, retries=0, **names)
+        models = open_models(settings, None)
+        told = await examine(settings, models, on_call=lambda _m, _u, c: calls.append(c))
+
+    assert all(one.reachable and not one.what_to_change for one in told)
+    assert calls == [None] * 3
 
 
 @pytest.mark.parametrize(("days", "warned"), [(61, False), (60, True), (0, True), (-9, True)])

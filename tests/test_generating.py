@@ -22,10 +22,12 @@ from backend.records import (
     Usage,
 )
 from backend.settings import Endpoint, Settings
+from backend.standing import standing
 from backend.store.cycles import add_exam_questions, exam_questions
 from backend.store.database import open_database, transaction
-from backend.store.filings import add_filing
+from backend.store.filings import add_filing_once
 from backend.store.secrets import EXAM
+from backend.store.spending import expenses
 from backend.store.turns import add_examples, examples
 
 KEY = b"b" * 32
@@ -86,8 +88,8 @@ class Shelf:
 class Teacher:
     """Models of ours: a question made of the passage's words, an answer that cites."""
 
-    price: float = 0.0
-    """USD of one call."""
+    price: float | None = 0.0
+    """USD of one call; None where it is not known."""
     replies: list[str] = field(default_factory=list[str])
     """Said in place of the first questions."""
     fails: list[Exception] = field(default_factory=list[Exception])
@@ -142,7 +144,7 @@ def engine(own_home: Path) -> Engine:
             id="acme", sha256="a" * 64, file="acme.pdf", company="Acme Corporation",
             pages=400, chunks=len(CHUNKS), seconds=1.0,
         )  # fmt: skip
-        add_filing(session, filing)
+        add_filing_once(session, filing)
     return engine
 
 
@@ -425,6 +427,46 @@ async def test_spending_ends_at_the_budget_and_what_was_made_is_kept(engine: Eng
         await exam(driver, 10)
 
     assert len(stored(engine)[0]) == 3
+
+
+async def test_each_run_is_a_row_with_its_calls_and_counts_in_what_was_spent(
+    engine: Engine,
+) -> None:
+    await exam(drive(engine, Teacher(price=0.4)), 3)
+    await training(drive(engine, Teacher(price=0.1, answer=" ")), 2)  # none is kept, all are paid
+
+    with transaction(engine) as session:
+        first, second = expenses(session)
+        spend = standing(session, Settings())["spend"]
+
+    assert (first.subject, first.calls, first.prompt_tokens) == ("exam questions", 3, 30)
+    assert (second.subject, second.completion_tokens) == ("training questions", 5 * second.calls)
+    assert second.calls >= 4
+    assert spend["generation_usd"] == pytest.approx(3 * 0.4 + 0.1 * second.calls)
+    assert spend["unpriced"] == []
+
+
+async def test_what_was_spent_until_a_run_broke_off_is_counted(engine: Engine) -> None:
+    teacher = Teacher(price=0.4, stops_after=2)
+    run = asyncio.create_task(exam(drive(engine, teacher), 10))
+    await teacher.reached.wait()
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+
+    with transaction(engine) as session:
+        [row] = expenses(session)
+
+    assert (row.calls, row.cost_usd) == (2, pytest.approx(0.8))
+
+
+async def test_generating_without_a_known_price_is_named(engine: Engine) -> None:
+    await exam(drive(engine, Teacher(price=None)), 2)
+
+    with transaction(engine) as session:
+        spend = standing(session, Settings())["spend"]
+
+    assert spend["generation_usd"] == 0
+    assert spend["unpriced"] == ["2 calls for exam questions, local-teacher"]
 
 
 def test_an_estimate_above_the_budget_stops_before_the_first_call(engine: Engine) -> None:

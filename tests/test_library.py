@@ -17,7 +17,7 @@ from backend.library import Ingested, Library, Refused
 from backend.records import Chunk, Filing
 from backend.settings import Settings
 from backend.store.database import open_database, transaction
-from backend.store.filings import add_filing, filings
+from backend.store.filings import add_filing_once, filings
 from tests import broken_pdfs
 
 
@@ -303,7 +303,7 @@ async def test_a_filing_that_another_process_added_meanwhile_is_already_known(
         row = Filing(
             id=filing_id, sha256=sha256, file="x", company="", pages=3, chunks=1, seconds=1
         )
-        add_filing(session, row)
+        add_filing_once(session, row)
 
     shelf.waits.set()
     [one] = await task
@@ -312,6 +312,41 @@ async def test_a_filing_that_another_process_added_meanwhile_is_already_known(
     assert one.already_known
     assert seen(library) == [filing_id]
     assert filing_id in shelf.held
+
+
+async def test_who_gives_up_a_file_that_another_takes_in_takes_nothing_from_it(
+    library: Library, shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.waits = asyncio.Event()
+    path = broken_pdfs.good(tmp_path / "plain.pdf")
+    first = asyncio.create_task(library.ingest([path]))
+    await asyncio.wait_for(shelf.reached.wait(), timeout=30)
+    second = asyncio.create_task(library.ingest([path]))
+    await asyncio.wait({second}, timeout=2)
+
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    shelf.waits.set()
+    [one] = await first
+
+    assert isinstance(one, Ingested)
+    assert seen(library) == [one.filing]
+    assert len(shelf.held[one.filing]) == one.chunks
+    assert kept(library) == [f"{one.filing}.pdf"]
+
+
+async def test_of_two_who_take_in_a_file_at_once_one_pays_and_the_other_knows_it(
+    library: Library, shelf: Shelf, tmp_path: Path
+) -> None:
+    path = broken_pdfs.good(tmp_path / "plain.pdf")
+
+    [[one], [other]] = await asyncio.gather(library.ingest([path]), library.ingest([path]))
+
+    assert isinstance(one, Ingested)
+    assert isinstance(other, Ingested)
+    assert sorted([one.already_known, other.already_known]) == [False, True]
+    assert shelf.log == [f"add {one.filing}"]
 
 
 async def test_a_lost_copy_is_restored_by_the_next_ingest(library: Library, tmp_path: Path) -> None:

@@ -294,7 +294,7 @@ async def test_tries_end_after_as_many_as_are_set() -> None:
 async def test_a_wait_that_is_longer_than_a_readers_patience_is_not_begun() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(minutes=2), usegmt=True)
     with strict_server(chat=[refuse(429, "Slow down.", retry_after=later)]) as server:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(9):
             error = await error_of(models_at(server, timeout=10))
 
     assert "try again in 1" in str(error)
@@ -318,12 +318,12 @@ async def test_a_refusal_that_will_not_pass_is_asked_once(lasting: Reply) -> Non
 @pytest.mark.parametrize("reply", [silence(), silence("Revenue was")])
 async def test_a_server_that_falls_silent_is_given_up_after_the_set_seconds(reply: Reply) -> None:
     with strict_server(chat=[reply]) as server:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             error = await error_of(models_at(server, timeout=0.3))
 
         assert isinstance(error, Stopped)
         assert "TENK_TIMEOUT" in str(error)
-        assert await asyncio.to_thread(server.left.wait, 5)
+        assert await asyncio.to_thread(server.left.wait, 30)
     assert len(server.requests) == 1
 
 
@@ -336,13 +336,13 @@ async def test_cancelling_the_reader_closes_the_connection() -> None:
                 heard.set()
 
         reading = asyncio.create_task(read())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await heard.wait()
         reading.cancel()
 
         with pytest.raises(asyncio.CancelledError):
             await reading
-        assert await asyncio.to_thread(server.left.wait, 5)
+        assert await asyncio.to_thread(server.left.wait, 30)
 
 
 async def test_leaving_the_loop_early_closes_the_connection() -> None:
@@ -351,7 +351,7 @@ async def test_leaving_the_loop_early_closes_the_connection() -> None:
             async for _ in parts:
                 break
 
-        assert await asyncio.to_thread(server.left.wait, 5)
+        assert await asyncio.to_thread(server.left.wait, 30)
 
 
 async def test_a_server_that_is_not_running_is_said_to_be_absent() -> None:
@@ -373,6 +373,44 @@ async def test_a_host_that_does_not_exist_is_said_to_be_unknown() -> None:
 
 
 # -- vectors
+
+
+async def test_each_request_for_vectors_is_told_with_its_tokens_and_what_it_cost() -> None:
+    told: list[tuple[str, int, float | None]] = []
+    reply = {"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 500_000}}
+    silent = {"data": [{"embedding": [1.0]}]}
+    broken = {"data": [], "usage": {"prompt_tokens": 1_000_000}}
+
+    with strict_server(embed=[give(reply), give(silent), give(broken)]) as server:
+        settings = load_settings(
+            base_url=server.url, api_key=KEY, embed_model="e", retries=0, prices={"e": (2.0, 0.0)}
+        )
+        models = open_models(
+            settings,
+            None,
+            on_embedded=lambda model, usage, cost: told.append((model, usage.prompt_tokens, cost)),
+        )
+        await models.embed(["a"])
+        await models.embed(["a"])
+        with pytest.raises(TenkError):
+            await models.embed(["a"])
+
+    assert told == [("e", 500_000, 1.0), ("e", 0, None), ("e", 1_000_000, 2.0)]
+
+
+async def test_vectors_that_cost_nothing_are_not_told() -> None:
+    told: list[str] = []
+    with strict_server() as server:
+        settings = load_settings(
+            base_url=server.url, api_key=KEY, embed_model="e", prices={"e": (0.0, 0.0)}
+        )
+        models = open_models(
+            settings, None, on_embedded=lambda model, usage, cost: told.append(model)
+        )
+
+        await models.embed(["a"])
+
+    assert told == []
 
 
 async def test_texts_are_embedded_in_order_over_many_requests_two_at_a_time() -> None:
@@ -584,6 +622,17 @@ def test_a_price_that_is_set_overrides_the_catalogue() -> None:
 
     assert models.cost("llama-3", usage) == 3.0
     assert models.cost("gpt-6.1-terra", usage) == 0.0
+
+
+def test_a_model_yet_to_be_tuned_is_priced_by_what_it_is_tuned_from() -> None:
+    prices = {"ft:llama-3": (3.0, 4.0), "llama-3": (1.0, 2.0), "ft:llama-3:a::dear": (9.0, 9.0)}
+    models = open_models(load_settings(prices=prices), None)
+    usage = Usage(prompt_tokens=1_000_000, completion_tokens=1_000_000)
+
+    assert models.cost("ft:llama-3:a::b", usage) == 7.0
+    assert models.cost("ft:llama-3:a::dear", usage) == 18.0
+    assert models.cost("llama-3", usage) == 3.0
+    assert models.cost("ft:gpt-4.1-mini-2025-04-14:acme::abc", usage) == 4.0
 
 
 def test_a_call_whose_tokens_are_not_told_has_no_known_cost() -> None:

@@ -18,7 +18,7 @@ from backend.shadow import MOST_WAITING, chosen
 from backend.store.database import transaction
 from backend.store.history import thread_owner
 from backend.store.turns import examples
-from tests.answering import PIECES, QUESTION, House, activate, house_in
+from tests.answering import PIECES, QUESTION, House, activate, begun, house_in
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def ask(house: House, thread: str = "t1") -> Turn:
 
 
 async def answered_too(house: House) -> list[Turn]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await house.assistant.shadow.settled()
     return shadows(house)
 
@@ -171,7 +171,7 @@ async def test_a_second_answer_that_fails_is_a_failed_turn_that_teaches_nobody(
 async def test_the_readers_answer_does_not_wait_for_the_teacher(house: House) -> None:
     house.models.waits = {"the-teacher": asyncio.Event()}
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         turns = [await ask(house, f"t{n}") for n in range(6)]
 
     assert {turn.model for turn in turns} == {"ft-new"}
@@ -200,14 +200,7 @@ async def test_a_teacher_on_this_machine_waits_until_no_reader_does(house: House
     house.models.waits["ft-new"].set()
     await ask(house, "a")
     house.models.waits["ft-new"].clear()
-    begun = asyncio.Event()
-
-    async def shown(_piece: str) -> None:
-        begun.set()
-
-    reading = asyncio.create_task(house.assistant.ask(QUESTION, thread="b", on_token=shown))
-    async with asyncio.timeout(5):
-        await begun.wait()
+    reading = await begun(house, "b")
     await asyncio.wait([reading], timeout=0.5)
     during = [name for _, _, name in house.models.asked if name == "the-teacher"]
     house.models.waits["ft-new"].set()

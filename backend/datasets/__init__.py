@@ -17,6 +17,7 @@ from backend.datasets.curation import (
     exam_side,
     group_named,
     group_of,
+    lesson,
     normalised,
     rule_against,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "from_chat_jsonl",
     "group_named",
     "group_of",
+    "lesson",
     "normalised",
     "question_in",
     "readers_exam_questions",

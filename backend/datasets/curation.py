@@ -197,6 +197,11 @@ def _sameness(example: Example) -> tuple[str, str]:
     return normalised(example.question), filing
 
 
+def lesson(example: Example) -> tuple[str, str, str]:
+    """What an example teaches: question, filing and answer. Equal where it teaches the same."""
+    return (*_sameness(example), taught(example))
+
+
 def group_of(example: Example, turn: Turn | None) -> str:
     """The filing and the section of the first cited passage, else of the best one shown."""
     cited = MARKER.search(example.answer) if turn is None or turn.citations else None

@@ -15,7 +15,7 @@ from backend.generating.keeping import Book, Draft, Progress, Row, Run
 from backend.models import price
 from backend.questions import Source
 from backend.records import Example, ExamQuestion, Filing, Message, Passage, Role, Usage
-from backend.store import cycles, turns
+from backend.store import cycles, spending, turns
 from backend.store.database import transaction
 from backend.store.filings import filing as one_filing
 from backend.store.filings import filings as all_filings
@@ -205,7 +205,8 @@ class Generating:
         with transaction(self.engine) as session:
             own = _rows(session, side)
             other = _rows(session, "training" if side == "exam" else "exam")
-        book = Book(datasets.Asked(row.question for row in other))
+        subject = "exam questions" if side == "exam" else "training questions"
+        book = Book(datasets.Asked(row.question for row in other), subject)
         for row in own:
             filing = str(row.evidence[0].get("filing", "")) if row.evidence else ""
             book.add(row.question, filing, row.origin)
@@ -251,8 +252,20 @@ class Generating:
                 f"${spent:.2f} is spent, above TENK_BUDGET_USD={budget:.2f}. What was made is kept."
             )
         reply, usage = await self.models.complete(Role.TEACHER, messages)
-        book.costs.append(self.models.cost(self.models.endpoint(Role.TEACHER).model, usage))
+        self._count(book, self.models.endpoint(Role.TEACHER).model, usage)
         return reply
+
+    def _count(self, book: Book, model: str, usage: Usage) -> None:
+        """Note what a call cost, whatever comes of its reply: this run is a row of its own."""
+        cost = self.models.cost(model, usage)
+        book.costs.append(cost)
+        with transaction(self.engine) as session:
+            if book.expense is None:
+                kind = spending.GENERATION
+                row = spending.open_expense(session, kind, subject=book.subject, model=model)
+                book.expense = row.id
+            assert book.expense is not None, "a row that was flushed has an id"
+            spending.add_call(session, book.expense, usage, cost)
 
     async def _search(self, question: str, filing: Filing, *, more: int = 0) -> list[Passage]:
         limit = self.settings.passages + more

@@ -31,6 +31,10 @@ class Book:
     """What was asked before and in this run; decides what counts as a repeat."""
 
     other_side: Asked
+    subject: str
+    """What this run's calls are for."""
+    expense: int | None = None
+    """The row that counts them; None before the first."""
     by_filing: dict[str, Asked] = field(default_factory=dict[str, Asked])
     of_chunk: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     points: Counter[str] = field(default_factory=Counter[str])

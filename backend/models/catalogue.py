@@ -81,13 +81,14 @@ def price(
 ) -> tuple[float, float] | None:
     """USD per million tokens in and out; None where no price is known.
 
-    An override counts for the name itself, or for the family of a model that is not fine-tuned.
+    An override counts for the name itself or for its family; for a fine-tuned model that is "ft:"
+    before the family it was tuned from, for nobody knows its whole name before it is made.
     """
     told = overrides or {}
-    if model in told:
-        return told[model]
-    if not is_tuned(model) and family(model) in told:
-        return told[family(model)]
+    kin = f"ft:{family(model)}" if is_tuned(model) else family(model)
+    for name in (model, kin):
+        if name in told:
+            return told[name]
     known = entry(model)
     if known is None:
         return None

@@ -29,6 +29,7 @@ from backend.models.replies import (
     require_type,
     require_whole,
     same_length,
+    usage_in,
     vectors_of,
 )
 from backend.records import Message, Role, Usage
@@ -42,6 +43,9 @@ AT_ONCE = 2
 INGEST_PATIENCE = 5
 """A long run of texts may wait for a rate limit so many times longer than a reader."""
 T = TypeVar("T")
+OnEmbedded = Callable[[str, Usage, float | None], None]
+"""Told, in a thread of its own, of each request for vectors that may cost something: the model, its
+tokens, its USD or None where no price is known. Nobody else hears what they cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,11 @@ class Models:
     within TENK_TIMEOUT: a reader waits for it.
     """
 
-    def __init__(self, settings: Settings, local: LocalApi | None) -> None:
+    def __init__(
+        self, settings: Settings, local: LocalApi | None, on_embedded: OnEmbedded | None = None
+    ) -> None:
         self._settings = settings
+        self._on_embedded = on_embedded
         self._local = local
         self._connections = Connections(settings.timeout)
         self._unknown: dict[tuple[str | None, str], set[str]] = {}
@@ -275,9 +282,16 @@ class Models:
             return {"model": call.model, "input": list(run), **optional}
 
         async def ask(body: Mapping[str, Any]) -> list[list[float]]:
-            return vectors_of(await self._json(call, "/embeddings", body), len(run))
+            reply = await self._json(call, "/embeddings", body)
+            await self._count(call.model, usage_in(reply))
+            return vectors_of(reply, len(run))
 
         return await self._retried(call, request, ask, 1 if alone else INGEST_PATIENCE)
+
+    async def _count(self, model: str, usage: Usage) -> None:
+        cost = self.cost(model, usage)
+        if self._on_embedded is not None and cost != 0:
+            await asyncio.to_thread(self._on_embedded, model, usage, cost)
 
     async def _json(self, call: Call, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One request for JSON, once."""
@@ -312,6 +326,8 @@ class Models:
             await asyncio.sleep(wait)
 
 
-def open_models(settings: Settings, local: LocalApi | None) -> Models:
+def open_models(
+    settings: Settings, local: LocalApi | None, *, on_embedded: OnEmbedded | None = None
+) -> Models:
     """The models that `settings` name; `local` is where tenk's own API runs, if it does."""
-    return Models(settings, local)
+    return Models(settings, local, on_embedded)

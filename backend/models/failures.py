@@ -276,10 +276,9 @@ def _is_gone(said: Refusal) -> bool:
 
 
 def _gone(said: Refusal, call: Call) -> TenkError:
-    named = call.setting("model")
-    remedy = f"set {named} to one that `tenk doctor` lists"
-    if call.model != call.endpoint.model:
-        remedy = f"choose another that `tenk models` or `tenk doctor` lists ({named})"
+    remedy = f"set {call.setting('model')} to one that `tenk doctor` lists"
+    if call.model != call.endpoint.model:  # tuned from the one that is set, or named by hand
+        remedy = "choose another that `tenk models` or `tenk doctor` lists"
     return ModelGone(
         f"{call.where} was shut down or does not exist ({_short(said.message)}); {remedy}."
     )

@@ -85,6 +85,15 @@ def usage_of(told: Any) -> Usage | None:
     )
 
 
+def usage_in(body: Any) -> Usage:
+    """Tokens that a reply in JSON tells of; zero where it tells none."""
+    told: Any = cast(Mapping[str, Any], body).get("usage") if isinstance(body, Mapping) else None
+    prompt: Any = (
+        cast(Mapping[str, Any], told).get("prompt_tokens") if isinstance(told, Mapping) else 0
+    )
+    return Usage(prompt_tokens=prompt if isinstance(prompt, int) else 0)
+
+
 def require_whole(finish: str | None, text_seen: bool) -> None:
     """Raise BadReply unless the answer came to its own end."""
     if finish is None:

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from backend.errors import (
     ConfigurationError,
@@ -153,6 +153,29 @@ class Trainer:
         client = await self.models.client(Role.STUDENT)
         with self._worded(key):
             return _job(await client.fine_tuning.jobs.cancel(key))
+
+    async def pause(self, key: str) -> None:
+        """Let the job wait. Raises ProviderError where its server cannot, or not now."""
+        await self._turn("pause", key)
+
+    async def resume(self, key: str) -> None:
+        """Let a paused job go on. Raises ProviderError where its server cannot, or not now."""
+        await self._turn("resume", key)
+
+    async def _turn(self, verb: Literal["pause", "resume"], key: str) -> None:
+        """A 404 says nothing of the job here: many servers know neither route."""
+        jobs = (await self.models.client(Role.STUDENT)).fine_tuning.jobs
+        try:
+            await (jobs.pause(key) if verb == "pause" else jobs.resume(key))
+        except foreign_errors() as error:
+            said = refusal_of(error)
+            if said is None:
+                raise self.models.explained(error, Role.STUDENT) from error
+            where = self.models.endpoint(Role.STUDENT).base_url
+            message = " ".join(said.message.split()).rstrip(".")
+            raise ProviderError(
+                f"{where} does not {verb} the job ({said.status}: {message})."
+            ) from error
 
     async def stop(self, job: Job) -> None:
         """Cancel a job; one that has ended meanwhile is no failure."""
