@@ -5,19 +5,25 @@ Reads, and changes nothing. It alone knows what a status tells, and what to do a
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from backend.datasets import Curated, Rules, curate, exam_side, without_exam_questions
+from backend.cron import next_time
+from backend.datasets import Curated
 from backend.duty import watching_row
+from backend.lessons import curated, facts
 from backend.models import price
-from backend.records import Candidate, Cycle, CycleEvent, Role, Score, Sitting, Verdict
+from backend.records import Candidate, Cycle, CycleEvent, Role, Score, Sitting, Verdict, in_utc, now
+from backend.scheduling import why_not
 from backend.store import cycles
 from backend.store.filings import filings
-from backend.store.notices import log_totals, notices
-from backend.store.secrets import exam_key
-from backend.store.turns import active_candidate, examples
+from backend.store.notices import log_totals, notices, unpriced_turns
+from backend.store.schedule import last_run
+from backend.store.spending import CHECK, EMBEDDING, GENERATION, expenses
+from backend.store.totals import totals
+from backend.store.turns import active_candidate
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -32,7 +38,8 @@ HELD_UP = "cycle"
 
 def standing(session: "Session", settings: "Settings") -> dict[str, Any]:
     """What a status tells; shapes as `tenk status --json` prints them."""
-    running = cycles.running_cycle(session)
+    running, every = cycles.running_cycle(session), curated(session, settings)
+    schedule = schedule_row(session, settings, every, now())
     exam = Counter(one.state for one in cycles.exam_questions(session))
     return {
         "active": active_row(session, settings),
@@ -40,22 +47,44 @@ def standing(session: "Session", settings: "Settings") -> dict[str, Any]:
         "filings": len(filings(session)),
         **log_totals(session),
         **spend_row(session, settings),
-        "examples": example_counts(curated(session, settings)),
+        "books": totals(session),
+        "examples": example_counts(every),
         "exam": {"active": exam["active"], "quarantined": exam["quarantined"]},
         "cycle": running_row(session, running) if running else None,
-        "next_run": None,
+        "next_run": schedule["next"],
+        "schedule": schedule,
         "verdict": last_verdict(session),
         **watching_row(session),
         "warnings": [one.text for one in notices(session)],
     }
 
 
-def curated(session: "Session", settings: "Settings") -> list[Curated]:
-    """Every example with its state, decided again from the log as the next cycle will."""
-    rows = examples(session)
-    exam = [one.question for one in cycles.exam_questions(session)]
-    side = exam_side(exam_key(session), share=settings.exam_share)
-    return without_exam_questions(curate(rows, Rules(settings.student_context, side)), exam)
+def schedule_row(
+    session: "Session", settings: "Settings", every: Sequence[Curated], at: datetime
+) -> dict[str, Any]:
+    """The schedule after `at`: what is missing until the next run, and what became of the last.
+
+    Times are in the zone that the schedule is read in; `next` is None where nothing is scheduled.
+    """
+    zone, known, last = settings.zone, facts(session, settings, every), last_run(session)
+    comes = None if known.off else next_time(settings.schedule, at.astimezone(zone)).isoformat()
+    if known.paused is None:  # one that goes on will have ended by then, most likely
+        known = replace(known, running=None)
+    return {
+        "cron": settings.schedule,
+        "zone": zone.key,
+        "next": comes,
+        "last": {
+            "at": in_utc(last.at).astimezone(zone).isoformat(),
+            "cycle": last.cycle,
+            "reason": last.reason,
+        }
+        if last
+        else None,
+        "new_examples": known.new,
+        "needed": known.needed,
+        "missing": why_not(known) or None,
+    }
 
 
 def example_counts(every: Iterable[Curated]) -> dict[str, Any]:
@@ -70,30 +99,52 @@ def example_counts(every: Iterable[Curated]) -> dict[str, Any]:
 
 
 def spend_row(session: "Session", settings: "Settings") -> dict[str, Any]:
-    """What was spent in USD: on answers, on exams with their judging, on training.
+    """What was spent in USD, by kind: the kinds add up to `spend_usd`.
 
+    `answers_usd` holds the teacher's second answers too, and follow-ups made to stand alone;
+    `exams_usd` answers and judging; `checks_usd` calls that only see whether a model answers.
     `unpriced` names what has no known price, by which the sum falls short.
     """
     exams, trained = cycles.exam_spend(session), cycles.training_usd(session)
-    unpriced = {f"exam of cycle {one.cycle}" for one in exams if one.unpriced}
-    unpriced |= {f"training of cycle {key}" for key, usd in trained.items() if usd is None}
-    judged = 0.0
-    for one in exams:
-        rates = price(one.judge, settings.prices)
-        if rates is None:
-            unpriced.add(f"judging of cycle {one.cycle}")
-        else:
-            read, written = one.judge_prompt_tokens, one.judge_completion_tokens
-            judged += (read * rates[0] + written * rates[1]) / 1e6
+    judging = [_judging_usd(one, settings) for one in exams]
+    others = expenses(session)
+    by_kind = {kind: 0.0 for kind in (GENERATION, EMBEDDING, CHECK)}
+    for one in others:
+        by_kind[one.kind] = by_kind.get(one.kind, 0.0) + one.cost_usd
     spend = {
         "answers_usd": log_totals(session)["spend_usd"],
-        "exams_usd": judged + sum(one.answers_usd for one in exams),
+        "exams_usd": sum(one.answers_usd for one in exams) + sum(usd or 0.0 for usd in judging),
         "training_usd": sum(usd or 0.0 for usd in trained.values()),
+        "generation_usd": by_kind[GENERATION],
+        "embeddings_usd": by_kind[EMBEDDING],
+        "checks_usd": by_kind[CHECK],
     }
-    return {
-        "spend_usd": sum(spend.values()),
-        "spend": {**spend, "unpriced": sorted(unpriced)},
-    }
+    judged = zip(exams, judging, strict=True)
+    unpriced = [
+        *_unpriced_answers(session, settings),
+        *(f"exam of cycle {one.cycle}" for one in exams if one.unpriced),
+        *(f"judging of cycle {one.cycle}" for one, usd in judged if usd is None),
+        *(f"training of cycle {key}" for key, usd in trained.items() if usd is None),
+        *(f"{one.unpriced} calls for {one.subject}, {one.model}" for one in others if one.unpriced),
+    ]
+    return {"spend_usd": sum(spend.values()), "spend": {**spend, "unpriced": sorted(unpriced)}}
+
+
+def _judging_usd(one: cycles.ExamSpend, settings: "Settings") -> float | None:
+    """None where the judge's price is not known."""
+    rates = price(one.judge, settings.prices)
+    if rates is None:
+        return None
+    return (one.judge_prompt_tokens * rates[0] + one.judge_completion_tokens * rates[1]) / 1e6
+
+
+def _unpriced_answers(session: "Session", settings: "Settings") -> list[str]:
+    """Answers whose cost is not known, of models that cost something."""
+    return [
+        f"{count} answers of {model}"
+        for model, count in unpriced_turns(session).items()
+        if price(model, settings.prices) != (0.0, 0.0)
+    ]
 
 
 # -- models
@@ -166,14 +217,20 @@ def model_rows(session: "Session") -> list[dict[str, Any]]:
 
 
 def running_row(session: "Session", row: Cycle) -> dict[str, Any]:
-    """A cycle under way: who asked for it, when, and what it does now."""
+    """A cycle under way: who asked for it, when, who paused it, and what it does now."""
     steps = [one for one in cycles.events(session, row.id or 0) if one.kind == "step"]
     return {
         "cycle": row.id,
         "by": row.by,
         "since": row.started_at,
+        "paused": row.paused,
         "doing": steps[-1].text if steps else "",
     }
+
+
+def held_up(session: "Session") -> str:
+    """What the running cycle waits for; empty where nothing holds it up."""
+    return next((one.text for one in notices(session) if one.subject == HELD_UP), "")
 
 
 def last_verdict(session: "Session") -> dict[str, Any] | None:
@@ -208,6 +265,7 @@ def cycle_row(session: "Session", row: Cycle, *, state: str, teacher: str) -> di
     return {
         "cycle": row.id,
         "state": state,
+        "paused": row.paused,
         "dataset": row.dataset,
         "job": row.job,
         "candidate": candidate.model if candidate else None,

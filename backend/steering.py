@@ -53,10 +53,41 @@ async def cancel_cycle(engine: "Engine", models: "Models", key: int, *, reason: 
         ) from error
 
 
+def pause_cycle(session: "Session", key: int, *, by: str, reason: str = "") -> None:
+    """Let a cycle wait at its next safe point, and its provider's job where that can wait too.
+
+    Whoever advances the cycle sees it within seconds. Raises DataError where it has ended or is
+    paused already.
+    """
+    if not cycles.pause_cycle(session, key, by):
+        row = cycles.cycle(session, key)
+        if row.ended is None:
+            raise DataError(f"Cycle {key} is paused already, by {row.paused}; nothing changed.")
+        raise DataError(f"Cycle {key} has ended: {row.ended} There is nothing to pause.")
+    cycles.add_event(session, key, "pause", f"Paused by {by}{f': {reason}' if reason else ''}")
+
+
+def resume_cycle(session: "Session", key: int, *, by: str, reason: str = "") -> None:
+    """Let a paused cycle go on. Raises DataError where it has ended or is not paused."""
+    if not cycles.pause_cycle(session, key, None):
+        row = cycles.cycle(session, key)
+        if row.ended is None:
+            raise DataError(f"Cycle {key} is not paused; nothing changed.")
+        raise DataError(f"Cycle {key} has ended: {row.ended} There is nothing to resume.")
+    told = f"Goes on: resumed by {by}{f': {reason}' if reason else ''}"
+    cycles.add_event(session, key, "resume", told)
+
+
 def promote(
-    session: "Session", settings: "Settings", model: str, *, by: str, reason: str = ""
+    session: "Session",
+    settings: "Settings",
+    model: str,
+    *,
+    by: str,
+    reason: str = "",
+    again: str = "tenk promote {model} --reason ...",
 ) -> Candidate:
-    """Let a model answer from the next question on.
+    """Let a model answer from the next question on; `again`: how a reason is given at this door.
 
     Raises NotFound, and DataError where it answers already or its verdict speaks against it and
     no reason is given.
@@ -67,8 +98,8 @@ def promote(
         raise DataError(f"{chosen.model} answers already; nothing changed.")
     if not reason and (against := _against(session, chosen)):
         raise DataError(
-            f"The verdict on {chosen.model} was {against} To overrule it give a reason; it stays "
-            "on the record."
+            f"The verdict on {chosen.model} was {against} To overrule it give a reason, which "
+            f"stays on the record: {again.format(model=chosen.model)}"
         )
     cycles.activate(session, chosen, by=by, reason=reason)
     return chosen

@@ -32,6 +32,8 @@ from tests.turning import Ready, ready
 HELLOS = [say("Yes."), say("Yes.")]
 """Of the untuned model before the training, and of the new one after it."""
 
+BEFORE_THE_EXAM = [Step.CURATE, Step.ESTIMATE, Step.UPLOAD, Step.SUBMIT, Step.TRAIN]
+
 
 def student_at(server: StrictServer, **more: Any) -> dict[str, Any]:
     """Settings that have the student at this server, and all others local."""
@@ -142,6 +144,27 @@ def test_a_rival_that_is_gone_holds_the_cycle_up_before_anything_is_spent(tmp_pa
 
         assert next_step(it.cycle()) is Step.ESTIMATE
     assert tuning.files == {}
+
+
+# -- step by step
+
+
+def test_each_call_takes_one_step_and_tells_which_until_the_cycle_has_ended(
+    tmp_path: Path,
+) -> None:
+    with (
+        strict_server(tuning=Tuning([FAILS_LATE])) as server,
+        ready(tmp_path, **student_at(server)) as it,
+    ):
+        key = it.open()
+
+        taken = asyncio.run(_taken(it, key))
+
+    assert taken == [*BEFORE_THE_EXAM, Step.NOTHING, Step.NOTHING]
+
+
+async def _taken(it: Ready, key: int) -> list[Step]:
+    return [await it.flywheel.take_next(key) for _ in range(len(BEFORE_THE_EXAM) + 2)]
 
 
 # -- cancelled by hand

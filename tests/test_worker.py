@@ -1,19 +1,26 @@
 """What the worker does by itself: the cycle that was asked for, and a look at the models."""
 
-from collections.abc import Generator
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend.flywheel import Step
+from backend.flywheel import LABELS, Step
 from backend.flywheel.recording import Record
 from backend.flywheel.steps import next_step
 from backend.models import open_models
 from backend.settings import load_settings
+from backend.standing import standing
+from backend.store import cycles
 from backend.store.database import open_database, transaction
-from backend.store.notices import notices, put_notice
-from backend.worker import REST, look, turn
+from backend.store.notices import notices
+from backend.worker import Clock, Worker, at_work, due, look, turn
 from tests.strict_server import KEY, StrictServer, refuse, strict_server
 from tests.strict_tuning import FAILS_LATE, Tuning
 from tests.turning import Ready, ready
@@ -41,67 +48,206 @@ def told(it: Ready) -> list[str]:
         return [one.text for one in notices(session)]
 
 
+@asynccontextmanager
+async def working(it: Ready, **changed: Any) -> AsyncGenerator[Worker]:
+    async with at_work(replace(it.flywheel.wheel, **changed)) as worker:
+        yield worker
+
+
+async def until(true: Callable[[], object], worker: Worker) -> None:
+    """Look again and again, as a worker does, until it is so."""
+    async with asyncio.timeout(60):
+        while not true():
+            await worker.ensure_cycle()
+            await asyncio.sleep(0.05)
+
+
 async def test_a_cycle_that_was_asked_for_is_taken_to_its_end(it: Ready) -> None:
     it.open()
 
-    took = await turn(it.flywheel.wheel)
+    async with working(it) as worker:
+        await until(lambda: it.cycle().ended, worker)
+        await worker.ensure_cycle()
 
-    assert took
     assert "failed: The job failed" in (it.cycle().ended or "")
     assert told(it) == []
 
 
 async def test_where_nobody_asked_nothing_is_done(it: Ready, server: StrictServer) -> None:
-    assert not await turn(it.flywheel.wheel)
+    async with working(it) as worker:
+        await worker.ensure_cycle()
+
     assert server.requests == []
+
+
+async def test_a_cycle_goes_on_in_the_next_worker_where_the_last_one_ended(
+    it: Ready, server: StrictServer
+) -> None:
+    server.script["POST /files"] = [refuse(503, "Overloaded.")] * 2
+    it.open()
+
+    async with working(it, rest=for_ever) as worker:
+        await until(lambda: told(it), worker)
+    waits = next_step(it.cycle())
+    server.script.clear()
+    async with working(it) as worker:
+        await until(lambda: it.cycle().ended, worker)
+
+    assert waits is Step.UPLOAD
+    assert it.texts("step").count(LABELS[Step.CURATE]) == 1
+    assert "failed: The job failed" in (it.cycle().ended or "")
+
+
+async def for_ever(seconds: float) -> None:
+    await asyncio.Event().wait()
 
 
 async def test_what_holds_a_cycle_up_is_told_until_it_goes_on(
     it: Ready, server: StrictServer
 ) -> None:
     server.script["POST /files"] = [refuse(503, "Overloaded.")] * 2
-    rests: list[float] = []
+    notices_at_rest: list[str] = []
+
+    async def rest(seconds: float) -> None:
+        notices_at_rest.extend(told(it))
+        server.script.clear()
+
+    key = it.open()
+    wheel = replace(it.flywheel.wheel, rest=rest)
+    while next_step(it.cycle()) is not Step.SUBMIT:
+        await turn(wheel, key)
+
+    assert notices_at_rest[0].startswith("Cycle 1 is held up:")
+    assert "503" in notices_at_rest[0]
+    assert told(it) == []
+
+
+async def test_a_held_up_cycle_that_somebody_ends_is_no_longer_waited_for_nor_told_of(
+    it: Ready, server: StrictServer
+) -> None:
+    server.script["POST /files"] = [refuse(503, "Overloaded.")] * 9
+    key, rests = it.open(), list[float]()
 
     async def rest(seconds: float) -> None:
         rests.append(seconds)
+        Record(it.house.engine, key).end("cancelled by hand", failed=True)
 
-    wheel = type(it.flywheel.wheel)(it.house.settings, it.house.engine, it.house.models, rest)
-    it.open()
-    await turn(wheel)
-    [held] = told(it)
-    waits = next_step(it.cycle())
-    server.script.clear()
-    await turn(wheel)
+    wheel = replace(it.flywheel.wheel, rest=rest)
+    while await turn(wheel, key):
+        pass
+    async with working(it) as worker:
+        await worker.ensure_cycle()
 
-    assert held.startswith("Cycle 1 is held up:")
-    assert "503" in held
-    assert waits is Step.UPLOAD
-    assert rests[0] == REST
+    assert len(rests) == 1
     assert told(it) == []
 
 
-async def test_a_held_up_cycle_that_somebody_ends_is_no_longer_told_of(it: Ready) -> None:
-    key = it.open()
-    with transaction(it.house.engine) as session:
-        put_notice(session, "cycle", "Cycle 1 is held up: no.")
-    Record(it.house.engine, key).end("cancelled by hand", failed=True)
-
-    await turn(it.flywheel.wheel)
-
-    assert told(it) == []
-
-
-async def test_a_cycle_that_another_process_advances_is_left_to_it(
+async def test_a_cycle_that_another_process_advances_is_left_to_it_and_gone_on_with_after_it(
     it: Ready, server: StrictServer
 ) -> None:
     it.open()
 
-    with it.flywheel.alone():
-        took = await turn(it.flywheel.wheel)
+    async with working(it) as worker:
+        with it.flywheel.alone():
+            for _ in range(5):
+                await worker.ensure_cycle()
+                await asyncio.sleep(0.05)
+            meanwhile = next_step(it.cycle()), list(server.requests)
+        await until(lambda: it.cycle().ended, worker)
 
-    assert not took
-    assert next_step(it.cycle()) is Step.CURATE
-    assert server.requests == []
+    assert meanwhile == (Step.CURATE, [])
+    assert it.cycle().failed
+
+
+async def test_a_fault_of_ours_is_told_and_the_cycle_tried_once_more_in_each_process(
+    it: Ready,
+) -> None:
+    tries = list[int]()
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            tries.append(1)
+            raise ZeroDivisionError("a fault")
+
+    key = it.open()
+    models: Any = Broken()
+    async with working(it, models=models) as worker:
+        await until(lambda: told(it), worker)
+        begun = len(tries)
+        for _ in range(5):
+            await worker.ensure_cycle()
+    [text] = told(it)
+    async with working(it) as worker:
+        await until(lambda: it.cycle().ended, worker)
+        await worker.ensure_cycle()
+
+    assert begun == len(tries) == 2
+    assert text.startswith(f"Cycle {key} broke on a fault of tenk's own (ZeroDivisionError: a")
+    assert f"tenk cycle {key} --cancel" in text
+    assert told(it) == []
+
+
+# -- the schedule
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_what_is_due_is_the_latest_time_that_nothing_was_decided_at() -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=BERLIN)
+    today = datetime(2026, 11, 20, 3, tzinfo=BERLIN)
+
+    assert due("0 3 * * *", None, now) == today
+    assert due("0 3 * * *", datetime(2026, 11, 1, tzinfo=BERLIN), now) == today
+    assert due("0 3 * * *", today, now) is None
+    assert due("0 3 * * *", datetime(2026, 11, 20, 2, tzinfo=UTC), now) is None
+    assert due("off", None, now) is None
+
+
+def test_the_clock_rings_at_the_start_and_then_at_each_time_of_the_schedule() -> None:
+    clock = Clock("0 3 * * *", BERLIN)
+    times = [
+        datetime(2026, 11, 20, 12, tzinfo=UTC),
+        datetime(2026, 11, 20, 12, 1, tzinfo=UTC),
+        datetime(2026, 11, 21, 1, 59, tzinfo=UTC),
+        datetime(2026, 11, 21, 2, 0, tzinfo=UTC),
+        datetime(2026, 11, 21, 2, 1, tzinfo=UTC),
+        datetime(2026, 11, 25, 2, 1, tzinfo=UTC),
+    ]
+
+    assert [clock.rings(at) for at in times] == [True, False, False, True, False, True]
+    assert not Clock("off", BERLIN).rings(times[0])
+
+
+async def test_what_was_due_before_tenk_first_ran_is_not_made_up_for(it: Ready) -> None:
+    settings = it.house.settings.model_copy(update={"min_new_examples": 5})
+
+    async with working(it, settings=settings) as worker:
+        worker.keep_schedule(datetime(2026, 11, 20, 23, tzinfo=UTC))
+
+    with transaction(it.house.engine) as session:
+        row = standing(session, settings)["schedule"]["last"]
+        assert cycles.running_cycle(session) is None
+    assert row["reason"] == "tenk was not there yet to keep the schedule."
+
+
+async def test_a_cycle_starts_by_the_schedule_once_and_is_taken_to_its_end(it: Ready) -> None:
+    settings = it.house.settings.model_copy(update={"min_new_examples": 5})
+    night = datetime(2026, 11, 20, 23, tzinfo=UTC)
+
+    async with working(it, settings=settings) as worker:
+        worker.keep_schedule(night - timedelta(days=1))
+        worker.keep_schedule(night)
+        worker.keep_schedule(night)
+        await until(lambda: it.cycle().ended, worker)
+        worker.keep_schedule(night)
+
+    assert it.cycle().by == "schedule"
+    with transaction(it.house.engine) as session:
+        assert len(cycles.cycles(session)) == 1
+
+
+# -- the models
 
 
 async def test_a_model_that_goes_soon_is_told_and_one_that_stays_no_longer(
@@ -123,3 +269,19 @@ async def test_a_model_that_goes_soon_is_told_and_one_that_stays_no_longer(
 
     assert {f"model of the {role}" for role in ("teacher", "judge")} <= {*before}
     assert not {f"model of the {role}" for role in ("teacher", "judge")} & {*after}
+
+
+async def test_what_looking_at_the_models_costs_is_in_the_books(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'tenk.sqlite3'}")
+    names: dict[str, Any] = {f"{role}_model": "m" for role in ("teacher", "student", "judge")}
+    told: dict[str, Any] = {**names, "embed_model": "e", "prices": {"m": (1.0, 2.0)}}
+    with strict_server() as server:
+        settings = load_settings(base_url=server.url, api_key=KEY, **told)
+        await look(settings, engine, open_models(settings, None))
+        await look(settings, engine, open_models(settings, None))
+        with transaction(engine) as session:
+            spend = standing(session, settings)["spend"]
+    engine.dispose()
+
+    assert spend["checks_usd"] == pytest.approx(2 * 3 * 13e-6)
+    assert spend["unpriced"] == []

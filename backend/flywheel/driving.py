@@ -4,24 +4,26 @@ Kill it at any moment and advance the same cycle again: it goes on where it was.
 """
 
 import asyncio
-import fcntl
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend import datasets, exam, finetuning
 from backend.errors import DataError, JobGone
 from backend.flywheel.examining import ACTIVE, Examination, Fixed, active_arm
+from backend.flywheel.pausing import Pause
 from backend.flywheel.recording import Cancelled, Record
 from backend.flywheel.sittings import paying
 from backend.flywheel.steps import Step, next_step
 from backend.models import training_price
 from backend.models.training import Job, JobEvent, Trainer
 from backend.records import Candidate, Cycle, Dataset, Message, Role, Verdict
-from backend.store import cycles, turns
+from backend.store import cycles, spending, turns
 from backend.store.database import transaction
+from backend.store.locking import only_one
 from backend.store.secrets import exam_key
 
 if TYPE_CHECKING:
@@ -57,36 +59,35 @@ class Flywheel:
     wheel: Wheel
 
     async def advance(self, key: int) -> Cycle:
-        """Take steps until the cycle has ended.
+        """Take steps until the cycle has ended. Raises what `take_next` raises."""
+        while await self.take_next(key) is not Step.NOTHING:
+            pass
+        return Record(self.wheel.engine, key).read()
 
-        What the records forbid ends the cycle, in words. A setting to change or a server that
-        does not answer is raised and leaves the cycle where it is: advance it again later.
+    async def take_next(self, key: int) -> Step:
+        """Take the one next step, and tell which it was: NOTHING where the cycle has ended.
+
+        While the cycle is paused it waits, before the step or at a safe point inside it. What the
+        records forbid ends the cycle, in words. A setting to change or a server that does not
+        answer is raised and leaves the cycle where it is: take the step again later.
         """
         record = Record(self.wheel.engine, key)
-        while True:
+        step = next_step(record.read())
+        try:
+            await self._pause(record).hold()
             cycle = record.read()
-            step = next_step(cycle)
-            if step is Step.NOTHING:
-                return cycle
-            try:
+            if (step := next_step(cycle)) is not Step.NOTHING:
                 record.note_step(step)
                 await self._take(step, cycle, record)
-            except Cancelled:
-                continue
-            except (DataError, JobGone) as reason:
-                record.end(str(reason), failed=True)
+        except Cancelled:
+            return Step.NOTHING
+        except (DataError, JobGone) as reason:
+            record.end(str(reason), failed=True)
+        return step
 
-    @contextmanager
-    def alone(self) -> Generator[bool]:
+    def alone(self) -> AbstractContextManager[bool]:
         """Whether this process may advance cycles; false while another one does."""
-        self.wheel.home.mkdir(parents=True, exist_ok=True)
-        with (self.wheel.home / "cycle.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        return only_one(self.wheel.engine, self.wheel.home, "cycle")
 
     # -- the steps
 
@@ -173,7 +174,7 @@ class Flywheel:
         sitting = self._exam(record).estimate()
         finetuning.refuse_above(training, sitting.usd, settings.budget_usd)
         for arm in paying(self._exam(record).rivals()):
-            await self.wheel.models.complete(arm.role, HELLO, model=arm.model)
+            await self._hello(arm.role, arm.model)
         known = {"training_usd": training.usd, "exam_usd": sitting.usd}
         numbers = {name: usd for name, usd in known.items() if usd is not None}
         with record.writing() as (session, row):
@@ -182,6 +183,13 @@ class Flywheel:
             cycles.add_event(session, record.key, "estimate", text, numbers)
             if advice := self._too_few(session):
                 cycles.add_event(session, record.key, "note", advice)
+
+    async def _hello(self, role: Role, model: str) -> None:
+        """Let a model answer once, for money; raises what keeps it from answering."""
+        _, usage = await self.wheel.models.complete(role, HELLO, model=model)
+        cost = self.wheel.models.cost(model, usage)
+        with transaction(self.wheel.engine) as session:
+            spending.count_check(session, model, usage, cost)
 
     def _training_price(self) -> float | None:
         base = self.wheel.models.endpoint(Role.STUDENT).model
@@ -249,15 +257,20 @@ class Flywheel:
             kind = "loss" if "train_loss" in event.numbers else "note"
             record.note(kind, event.text, event.numbers, source=event.id)
 
-        async def rest(seconds: float) -> None:
-            record.require_running()
-            await self.wheel.rest(seconds)
-
-        trainer = Trainer(self.wheel.models)
-        job = await finetuning.wait(trainer, cycle.job, seen=seen, on_event=show, rest=rest)
+        pause = self._pause(record)
+        job = await finetuning.wait(
+            pause.trainer,
+            cycle.job,
+            seen=seen,
+            on_event=show,
+            on_paused=partial(pause.wake, cycle.job),
+            rest=pause.rested,
+        )
         model = finetuning.model_of(job)
         await finetuning.require_answer(
-            lambda: self.wheel.models.complete(Role.STUDENT, HELLO, model=model), model, rest=rest
+            lambda: self._hello(Role.STUDENT, model),
+            model,
+            rest=pause.rested,
         )
         with record.writing() as (session, row):
             role = Role.STUDENT.value
@@ -279,7 +292,16 @@ class Flywheel:
         cycles.add_event(session, key, "trained", text, numbers)
 
     def _exam(self, record: Record) -> Examination:
-        return Examination(self.wheel.settings, self.wheel.engine, self.wheel.models, record)
+        return Examination(
+            self.wheel.settings,
+            self.wheel.engine,
+            self.wheel.models,
+            record,
+            safe_point=self._pause(record).hold,
+        )
+
+    def _pause(self, record: Record) -> Pause:
+        return Pause(record, Trainer(self.wheel.models), self.wheel.rest)
 
     async def _draw(self, cycle: Cycle, record: Record) -> None:
         dataset = self._dataset(cycle)

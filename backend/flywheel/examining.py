@@ -3,7 +3,7 @@
 It alone joins the exam (who answers, who scores) with the rule that decides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -109,14 +109,19 @@ class Fixed:
         )
 
 
+async def nothing_to_wait_for() -> None:
+    """Always a safe point."""
+
+
 @dataclass(frozen=True)
 class Examination:
-    """The exam of one cycle."""
+    """The exam of one cycle. `safe_point` comes back when the next question may be asked."""
 
     settings: "Settings"
     engine: "Engine"
     models: "Models"
     record: Record
+    safe_point: Callable[[], Awaitable[None]] = nothing_to_wait_for
 
     # -- before
 
@@ -255,6 +260,7 @@ class Examination:
 
         Raises DataError where the arm's model is gone: the comparison cannot be finished.
         """
+        await self.safe_point()
         passages = [Passage.model_validate(one) for one in question.evidence]
         messages = answers.messages_for(question.question, passages)
         started = monotonic()
