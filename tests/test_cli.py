@@ -236,6 +236,15 @@ def test_doctor_tries_every_role(bare: Door) -> None:
     assert all(row["reachable"] for row in rows)
 
 
+def test_doctor_warns_of_a_variable_that_nobody_reads(bare: Door) -> None:
+    result = bare("doctor", "--json", TENK_SHEDULE="off")
+
+    assert is_one_line(result)
+    assert result.stderr.startswith("tenk: TENK_SHEDULE is set")
+    assert "did you mean TENK_SCHEDULE?" in result.stderr
+    assert len(json.loads(result.stdout)) == 4
+
+
 def test_doctor_names_the_setting_where_no_server_answers(bare: Door) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -7,6 +7,8 @@ import sqlite3
 import subprocess
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,13 @@ def test_asking_twice_is_one_cycle_and_ending_it_is_possible_once(before: Door) 
     assert "nothing to cancel" in again.stderr
 
 
+def test_a_person_reads_what_a_cycle_is_at_in_words(before: Door) -> None:
+    asked, shown = before("retrain"), before("cycle", "1")
+
+    assert asked.stdout.startswith("Cycle 1 is at: curating the log into a frozen dataset. The wor")
+    assert shown.stdout.endswith("Cycle 1 is at: curating the log into a frozen dataset.\n")
+
+
 def test_a_command_killed_while_it_trains_goes_on_with_the_same_job(before: Door) -> None:
     command = [TENK, "retrain", "--wait", "--json"]
     running = subprocess.Popen(
@@ -164,6 +173,74 @@ def test_a_server_that_cannot_be_reached_is_told_with_the_way_on(before: Door) -
     assert "Traceback" not in result.stderr
 
 
+def test_who_waits_reads_what_holds_up_the_worker_that_has_the_cycle(before: Door) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        gone = {"TENK_STUDENT_BASE_URL": url, "TENK_STUDENT_MODEL": "m", "TENK_RETRIES": "0"}
+        with started(before, "worker", **gone) as worker:
+            before("retrain")
+            until(lambda: value(before.home, "SELECT text FROM notice WHERE subject = 'cycle'"))
+            with started(before, "retrain", "--wait") as waiting:
+                assert waiting.stderr is not None
+                held = next(line for line in waiting.stderr if "held up" in line)
+                before("cycle", "1", "--cancel")
+                status = waiting.wait(60)
+            worker.send_signal(signal.SIGTERM)
+            stopped = worker.wait(30)
+
+    assert held.startswith("Cycle 1 is held up: ")
+    assert "TENK_STUDENT_BASE_URL" in held
+    assert status == 1
+    assert stopped == 0
+
+
+def test_the_worker_says_why_a_scheduled_cycle_did_not_start(before: Door) -> None:
+    often = {"TENK_SCHEDULE": "* * * * * *", "TENK_MIN_NEW_EXAMPLES": "5000"}
+    with started(before, "worker", **often) as worker:
+        assert worker.stderr is not None
+        said = next(line for line in worker.stderr if "Schedule" in line)
+
+    assert said.startswith("tenk: Schedule, ")
+    assert "no cycle started" in said
+    assert "a scheduled cycle takes 5000 (TENK_MIN_NEW_EXAMPLES)" in said
+
+
+def test_a_worker_that_has_done_a_cycle_starts_afresh_and_gives_its_memory_back(
+    before: Door,
+) -> None:
+    with started(before, "worker") as worker:
+        before("retrain")
+        maps = Path(f"/proc/{worker.pid}/maps")
+        until(lambda: "/pandas/" in maps.read_text(encoding="utf-8"))  # ragas brings it
+        until(lambda: value(before.home, "SELECT ended FROM cycle"))
+        until(lambda: "/pandas/" not in maps.read_text(encoding="utf-8"))
+        before("retrain")
+        until(lambda: value(before.home, "SELECT ended FROM cycle WHERE id = 2"))
+        alive = worker.poll() is None
+
+    assert alive
+
+
+@contextmanager
+def started(door: Door, *words: str, **more: str) -> Generator["subprocess.Popen[str]"]:
+    """A command under way; what it says is there to read, and it does not outlive the test."""
+    process = subprocess.Popen(
+        [TENK, *words],
+        cwd=door.home.parent,
+        env={**door.environment, **more},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_cycle_without_examples_ends_in_words_and_exit_1(tmp_path: Path) -> None:
     result = door(tmp_path / "bare")("retrain", "--wait")
 
@@ -207,11 +284,26 @@ def test_the_status_counts_exam_cycle_and_spend(after: Door) -> None:
 
     assert row["exam"]["active"] > 8
     assert row["cycle"] is None
-    assert row["next_run"] is None
+    assert row["next_run"] == row["schedule"]["next"] is not None
+    assert (row["schedule"]["new_examples"], row["schedule"]["last"]) == (0, None)
     assert row["spend"]["unpriced"] == []
-    assert row["spend_usd"] == sum(
-        row["spend"][name] for name in ("answers_usd", "exams_usd", "training_usd")
-    )
+    kinds = [usd for name, usd in row["spend"].items() if name != "unpriced"]
+    assert row["spend_usd"] == sum(kinds)
+    assert len(kinds) == 6
+
+
+def test_a_thumb_down_after_training_names_the_model_that_learned_from_it(after: Door) -> None:
+    [model] = [row["model"] for row in after.json("models")]
+    shown = [after.json("examples", "show", str(key)) for key in range(1, 6)]
+    learned = next(row for row in shown if row["learned_by"])
+
+    told = after.json("rate", str(learned["turn"]), "down", "--comment", "ask a@b.example")
+    said = after("rate", str(learned["turn"]), "down")
+
+    assert (told["learned_by"], told["state"]) == ([model], "dropped")
+    assert "a@b.example" not in told["reason"]
+    assert f"It was learned by {model}." in said.stdout
+    assert after.json("status")["disliked_but_learned"][0]["models"] == [model]
 
 
 # -- which model answers

@@ -1,6 +1,6 @@
 """What a person reads of a cycle: few of many losses, the verdict in words, what to do next."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -18,6 +18,14 @@ def event(kind: str, text: str = "", **numbers: float) -> CycleEvent:
 def losses(count: int, total: int | None) -> list[CycleEvent]:
     more = {} if total is None else {"total_steps": float(total)}
     return [event("loss", f"step {n}", step=float(n), **more) for n in range(1, count + 1)]
+
+
+def test_the_same_moment_is_the_same_time_from_sqlite_and_from_postgresql() -> None:
+    from_sqlite, from_postgresql = event("step", "Training"), event("step", "Training")
+    from_sqlite.at = MOMENT.replace(tzinfo=None)
+    from_postgresql.at = MOMENT.astimezone(timezone(timedelta(hours=5)))
+
+    assert line(from_sqlite) == line(from_postgresql) == line(event("step", "Training"))
 
 
 @pytest.mark.parametrize("count", [30, 60, 300, 2000])

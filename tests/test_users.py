@@ -16,9 +16,11 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from backend.errors import DataError, NotFound
-from backend.records import Person, WrongPassword
+from backend.records import Person, Turn, WrongPassword
 from backend.store import persons
 from backend.store.database import open_database, transaction
+from backend.store.history import save_thread, thread_owner, threads_of
+from backend.store.turns import add_turn, rate
 from bot.signin import SignIn
 from tests.chatting import environment
 
@@ -124,6 +126,43 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(own_home: Path) -> 
     reasons = ("is taken", "8 to 1000", "Expected a terminal", "last admin", "last admin", "No us")
     assert all(said in one.stderr for said, one in zip(reasons, told, strict=True))
     assert held(own_home, "ann") == before and held(own_home, "bob") is None
+
+
+def test_the_first_admin_takes_over_what_was_asked_before_anybody_signed_in(own_home: Path) -> None:
+    database = open_database(f"sqlite:///{own_home / 'tenk.sqlite3'}")
+    with transaction(database) as session:
+        local = persons.local_admin(session).id
+        for key, person in (("a", local), ("b", local), ("c", "cli")):
+            save_thread(session, key, person=person)
+            turn = Turn(
+                thread=key,
+                person=person,
+                question="Net sales?",
+                standalone="",
+                answer="",
+                model="m",
+                role="teacher",
+            )
+            add_turn(session, turn, example=False)
+
+    first = add(own_home, "ann", "reader")
+    second = add(own_home, "bob", "reader")
+    third = tenk(own_home, "role", "bob", "admin")
+    fourth = add(own_home, "cleo", "admin")
+
+    assert "see what was asked before anybody signed in" in first.stdout
+    assert "conversations" not in second.stdout + fourth.stdout
+    assert third.stdout.splitlines() == [
+        "bob is admin from now on.",
+        "The 2 conversations from before anybody signed in are bob's now.",
+    ]
+    bob = held(own_home, "bob")
+    assert bob is not None
+    with transaction(database) as session:
+        assert {one.id for one in threads_of(session, bob.id, first=9)[0]} == {"a", "b"}
+        assert [thread_owner(session, key) for key in "abc"] == [bob.id, bob.id, "cli"]
+        assert rate(session, 1, 1, person=bob.id).rating == 1
+        assert persons.local_conversations(session) == 0
 
 
 def test_an_unknown_role_is_wrong_usage(own_home: Path) -> None:

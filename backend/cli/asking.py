@@ -157,14 +157,19 @@ def rate(
 ) -> None:
     """Rate an answer. A thumbs-down takes it out of the training data."""
     from backend.cli.examples import example_row, one_of_turn
+    from backend.conversations import mask
     from backend.store.database import transaction
+    from backend.store.turns import models_trained_on
     from backend.store.turns import rate as rate_turn
 
     with opened() as house:
         with transaction(house.engine) as session:
-            rate_turn(session, turn, 1 if thumb is Thumb.UP else -1, comment=comment)
+            rate_turn(session, turn, 1 if thumb is Thumb.UP else -1, comment=mask(comment))
         kept = one_of_turn(house, turn)
-    row = example_row(kept) if kept else {"turn": turn, "example": None, "state": None}
+        with transaction(house.engine) as session:
+            learned_by = models_trained_on(session, kept.example.id or 0) if kept else []
+    told = example_row(kept) if kept else {"turn": turn, "example": None, "state": None}
+    row: dict[str, Any] = {**told, "learned_by": learned_by}
     if json:
         as_json(row)
     elif kept is None:
@@ -174,3 +179,5 @@ def rate(
         typer.echo(
             f"Turn {turn} is rated {thumb}. Its example {row['example']} is {row['state']}{reason}."
         )
+        if learned_by:
+            typer.echo(f"It was learned by {', '.join(learned_by)}.")

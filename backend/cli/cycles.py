@@ -7,7 +7,7 @@ import typer
 
 from backend.cli.opening import House, opened
 from backend.cli.printing import Json, as_json, table
-from backend.cli.telling import Thinned, ending, line, lines, question_lines
+from backend.cli.telling import Thinned, ending, line, lines, paused_words, question_lines
 from backend.errors import ConfigurationError, ProviderError
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ def retrain(
         _echo(ending(row))
     else:
         typer.echo(
-            f"Cycle {key} is {row['state']}. The worker takes it on (`make chat` starts one; "
-            f"`tenk worker` is one alone). Watch it: tenk cycle {key}, or tenk retrain --wait"
+            paused_words(key, row["paused"])
+            or f"Cycle {key} {doing(row['state'])}. The worker takes it on (`make chat` starts "
+            f"one; `tenk worker` is one alone). Watch it: tenk cycle {key}, or tenk retrain --wait"
         )
     if wait and row["state"] == "failed":
         raise typer.Exit(1)
@@ -63,8 +64,10 @@ def _wait(house: House, key: int, *, quiet: bool) -> None:
         asyncio.run(_go_on(house, key, quiet=quiet))
     except KeyboardInterrupt:
         typer.echo(
-            f"Cycle {key} keeps what it has done: go on with tenk retrain --wait, or end it with "
-            f"tenk cycle {key} --cancel",
+            paused_words(key, cycle_row(house, key)["paused"])
+            or f"Cycle {key} keeps what it has done, and a worker that runs goes on with it. Watch "
+            f"it: tenk retrain --wait; let it wait: tenk cycle {key} --pause; end it: tenk cycle "
+            f"{key} --cancel",
             err=True,
         )
         raise
@@ -98,21 +101,26 @@ async def _go_on(house: House, key: int, *, quiet: bool) -> None:
 
 
 async def _show_events(house: House, key: int, *, quiet: bool) -> None:
-    """What happens, line by line on stderr, until the cycle has ended."""
+    """What happens, and what the cycle waits for, on stderr until it has ended."""
+    from backend.standing import held_up
     from backend.store.cycles import cycle as one_cycle
     from backend.store.cycles import events
     from backend.store.database import transaction
 
-    last, worth = 0, Thinned()
+    last, worth, told = 0, Thinned(), ""
     while True:
         with transaction(house.engine) as session:
             fresh = events(session, key, after=last)
-            ended = one_cycle(session, key).ended is not None
+            row = one_cycle(session, key)
+            held = paused_words(key, row.paused) or held_up(session)
         for event in fresh:
             last = event.id or last
             if not quiet and worth(event):
                 typer.echo(line(event), err=True)
-        if ended:
+        if held not in ("", told) and not quiet:
+            typer.echo(held, err=True)
+        told = held
+        if row.ended is not None:
             return
         await asyncio.sleep(LOOK_AGAIN)
 
@@ -131,11 +139,11 @@ def cycle_row(house: House, key: int) -> dict[str, Any]:
 
 
 def state_of(row: "Cycle") -> str:
-    """Where a cycle stands, in a word: its next step, done or failed."""
+    """Where a cycle stands, in a word: its next step, paused, done or failed."""
     from backend.flywheel import next_step
 
     if row.ended is None:
-        return next_step(row).value
+        return "paused" if row.paused else next_step(row).value
     return "failed" if row.failed else "done"
 
 
@@ -162,18 +170,24 @@ def cycles(json: Json = False) -> None:
 def cycle(
     number: Number,
     cancel: Annotated[bool, typer.Option("--cancel", help="End it now.")] = False,
+    pause: Annotated[
+        bool, typer.Option("--pause", help="Let it wait, and its training where that can wait.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Let it go on.")] = False,
     json: Json = False,
 ) -> None:
     """Show one cycle in full: what happened, every question's scores, the verdict."""
-    from backend.steering import cancel_cycle
     from backend.store.cycles import cycle as one_cycle
     from backend.store.cycles import events
     from backend.store.database import transaction
 
+    turns = {"--cancel": cancel, "--pause": pause, "--resume": resume}
+    asked = [name for name, wanted in turns.items() if wanted]
+    if len(asked) > 1:
+        raise typer.BadParameter(f"{' and '.join(asked)} contradict each other: choose one.")
     with opened() as house:
-        if cancel:
-            reason = "cancelled by hand"
-            asyncio.run(cancel_cycle(house.engine, house.models, number, reason=reason))
+        if asked:
+            _turn(house, number, asked[0])
         with transaction(house.engine) as session:
             one_cycle(session, number)
             told = events(session, number)
@@ -185,7 +199,30 @@ def cycle(
     _echo(lines(told))
     for question in questions:
         _echo(question_lines(question))
-    _echo(ending(row) if row["ended"] else [f"Cycle {number} goes on: {row['state']}."])
+    still = paused_words(number, row["paused"]) or f"Cycle {number} {doing(row['state'])}."
+    _echo(ending(row) if row["ended"] else [still])
+
+
+def _turn(house: House, key: int, how: str) -> None:
+    """End a cycle, let it wait, or let it go on."""
+    from backend.steering import cancel_cycle, pause_cycle, resume_cycle
+    from backend.store.database import transaction
+
+    if how == "--cancel":
+        reason = "cancelled by hand"
+        asyncio.run(cancel_cycle(house.engine, house.models, key, reason=reason))
+        return
+    turn = pause_cycle if how == "--pause" else resume_cycle
+    with transaction(house.engine) as session:
+        turn(session, key, by=f"tenk cycle {how}")
+
+
+def doing(state: str) -> str:
+    """What a cycle that has not ended does next, for a person."""
+    from backend.flywheel import LABELS, Step
+
+    label = LABELS[Step(state)]
+    return f"is at: {label[0].lower()}{label[1:]}"
 
 
 def question_rows(house: House, key: int) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def list_or_continue(context: typer.Context, json: Json = False) -> None:
 
 def curated(house: House) -> "list[Curated]":
     """Every example with its state, decided again from the log as the next cycle will."""
-    from backend.standing import curated as decided
+    from backend.lessons import curated as decided
     from backend.store.database import transaction
 
     with transaction(house.engine) as session:

@@ -40,7 +40,8 @@ class House:
     def models(self) -> "Models":
         """Clients by role; starts the local API where a role needs it."""
         from backend.models import LocalApi, open_models
-        from backend.records import Role
+        from backend.records import Role, Usage
+        from backend.store.spending import count_vectors
 
         local = None
         if any(self.settings.endpoint(role).local for role in Role):
@@ -48,7 +49,11 @@ class House:
 
             running = self.closing.enter_context(serve(self.settings.home))
             local = LocalApi(url=running.url, key=running.key)
-        return open_models(self.settings, local)
+
+        def count(model: str, usage: Usage, cost: float | None) -> None:
+            count_vectors(self.engine, model, usage, cost)
+
+        return open_models(self.settings, local, on_embedded=count)
 
     @cached_property
     def index(self) -> "Index":

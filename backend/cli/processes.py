@@ -1,4 +1,7 @@
-"""The parent of the chat and the worker: starts both, restarts a worker that dies, ends both."""
+"""The parent of the chat and the worker: starts both, restarts a worker that dies, ends both.
+
+Where it is killed itself, both end by themselves: they are on its leash.
+"""
 
 import os
 import signal
@@ -6,12 +9,16 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from ipaddress import ip_address
 
 import typer
 
 from backend.errors import ConfigurationError
+from backend.leash import Leash
 
+PREDECESSOR = 8.0
+"""Seconds that a chat which is ending may keep its port."""
 WORKER_REST = 5.0
 """Seconds before a worker that died is started again, so that a broken one does not spin."""
 
@@ -49,10 +56,29 @@ def refuse_busy_port(host: str, port: int) -> None:
             ) from None
 
 
+def wait_for_port(host: str, port: int, *, ending: Callable[[], bool]) -> None:
+    """Return when nobody listens there. Raises ConfigurationError where somebody goes on to.
+
+    `ending`: whether a chat of this home still runs. One whose parent was killed ends within
+    seconds, and is waited for.
+    """
+    end = time.monotonic() + PREDECESSOR
+    while True:
+        try:
+            refuse_busy_port(host, port)
+        except ConfigurationError:
+            if time.monotonic() > end or not ending():
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
 def run_chat(host: str, port: int) -> int:
     """Run chat and worker until the chat ends or a signal comes; the chat's exit status."""
-    chat = _start("bot", "--host", host, "--port", str(port))
-    worker = _start("backend.cli", "worker")
+    leash = Leash()
+    chat = _start(leash, "bot", "--leashed", "--host", host, "--port", str(port))
+    worker = _start(leash, "backend.cli", "worker", "--leashed")
     ends_at = 0.0
 
     def end_chat(_number: int, _frame: object) -> None:
@@ -65,7 +91,7 @@ def run_chat(host: str, port: int) -> int:
             if worker.poll() is not None and time.monotonic() > ends_at:
                 typer.echo("tenk: the worker ended; starting it again.", err=True)
                 ends_at = time.monotonic() + WORKER_REST
-                worker = _start("backend.cli", "worker")
+                worker = _start(leash, "backend.cli", "worker", "--leashed")
             _wait(chat)
     finally:
         _end(chat)
@@ -73,11 +99,8 @@ def run_chat(host: str, port: int) -> int:
     return 0 if chat.returncode in (0, -signal.SIGTERM, -signal.SIGINT) else 1
 
 
-def _start(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
-    # A session of its own: Ctrl-C reaches the parent alone, which ends its children in order.
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], start_new_session=True, env=_environment()
-    )
+def _start(leash: Leash, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    return leash.start([sys.executable, "-m", module, *arguments], _environment())
 
 
 def _environment() -> dict[str, str]:

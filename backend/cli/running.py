@@ -10,6 +10,8 @@ import typer
 from backend.cli.opening import House, opened
 from backend.cli.printing import Json, as_json, table
 
+POLITE = 10
+"""How far the worker steps back behind the chat: the "nice" of POSIX, up to 19."""
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 
@@ -25,10 +27,16 @@ def add_to(app: typer.Typer) -> None:
 
 def chat(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Start the chat, the local API and the worker. Stop with Ctrl-C."""
-    from backend.cli.processes import refuse_busy_port, run_chat
+    from backend.cli.processes import run_chat, wait_for_port
+    from backend.store.locking import only_one
 
-    refuse_busy_port(host, port)
     with opened() as house:
+
+        def ending() -> bool:
+            with only_one(house.engine, house.settings.home, "chat") as free:
+                return not free
+
+        wait_for_port(host, port, ending=ending)
         ingest_sample_if_empty(house)
     raise typer.Exit(run_chat(host, port))
 
@@ -80,17 +88,40 @@ def status_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
     if cycle:
         told = f"{cycle['cycle']}: {cycle['doing'] or 'waiting for the worker'}"
         lines.append(("running cycle", told))
+        if cycle["paused"]:
+            way = f"let it go on: tenk cycle {cycle['cycle']} --resume"
+            lines.append(("", f"paused by {cycle['paused']}; {way}"))
     lines += [
         ("filings", str(row["filings"])),
         ("turns", f"{row['turns']} ({row['unfinished']} stopped or failed)"),
         ("examples", f"{examples['kept']} kept, {examples['dropped']} dropped"),
         *[("", f"{count} x {rule}") for rule, count in examples["dropped_by_rule"].items()],
         ("exam", f"{exam['active']} questions, {exam['quarantined']} put aside"),
+        *_schedule_lines(row["schedule"]),
         *_watching_lines(row),
-        ("spend", f"${row['spend_usd']:.4f}"),
+        *_spend_lines(row),
         *[("warning", warning) for warning in row["warnings"]],
     ]
     return lines
+
+
+def _schedule_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """When a cycle may start by itself, and why the last one did or did not."""
+    from backend.scheduling import last_words, next_words
+
+    last = last_words(row)
+    return [("next run", next_words(row)), *([("last run", last)] if last else [])]
+
+
+def _spend_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was spent in all and on what, and what of it has no known price."""
+    spend = row["spend"]
+    kinds = {name.removesuffix("_usd"): usd for name, usd in spend.items() if name != "unpriced"}
+    return [
+        ("spend", f"${row['spend_usd']:.4f}"),
+        *[("", f"${usd:.4f} {kind}") for kind, usd in kinds.items() if usd],
+        *[("", f"without a known price: {told}") for told in spend["unpriced"]],
+    ]
 
 
 def _watching_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
@@ -114,11 +145,20 @@ def _watching_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
 
 def doctor(json: Json = False) -> None:
     """Try every role's server and model, and say what to change."""
-    from backend.doctor import examine
+    from backend.doctor import examine, schedule_words
+    from backend.records import Usage, now
+    from backend.settings import unknown_variables
+    from backend.store.spending import count_probe
 
     with opened() as house:
-        reports = asyncio.run(examine(house.settings, house.models))
+
+        def count(model: str, usage: Usage, cost: float | None) -> None:
+            count_probe(house.engine, model, usage, cost)
+
+        reports = asyncio.run(examine(house.settings, house.models, on_call=count))
     rows = [asdict(one) for one in reports]
+    for slip in unknown_variables():
+        typer.echo(f"tenk: {slip}", err=True)
     if json:
         as_json(rows)
     else:
@@ -127,6 +167,7 @@ def doctor(json: Json = False) -> None:
             for line in (row["warning"], row["what_to_change"], row["note"]):
                 if line:
                     typer.echo(f"{row['role']}: {line}")
+        typer.echo(f"schedule: {schedule_words(house.settings, now())}")
     if not all(row["reachable"] for row in rows):
         raise typer.Exit(1)
 
@@ -143,9 +184,26 @@ def api(host: Host = "127.0.0.1", port: Port = 8100) -> None:
     run(settings.home, host=host, port=port, key=settings.api_key or None)
 
 
-def worker() -> None:
+def worker(
+    leashed: Annotated[bool, typer.Option("--leashed", hidden=True)] = False,
+) -> None:
     """Run the worker alone: what tenk does without being asked."""
+    import logging
+    import os
+    import sys
+
+    from backend.leash import hold_to_parent
+
+    if leashed:
+        hold_to_parent()
+    os.nice(max(0, POLITE - os.nice(0)))  # where processors are few, readers who wait go first
     from backend.worker import run
 
+    logging.basicConfig(format="tenk: %(message)s")
+    logging.getLogger("tenk").setLevel(logging.INFO)  # why a scheduled cycle did not start
     with opened() as house:
-        asyncio.run(run(house.settings, house.engine, house.models))
+        spent = asyncio.run(run(house.settings, house.engine, house.models))
+    if (
+        spent
+    ):  # as a new program the same process gives its memory back, and its parent sees nothing
+        os.execv(sys.executable, [sys.executable, "-m", "backend.cli", *sys.argv[1:]])

@@ -1,7 +1,6 @@
 """What happened in a cycle goes in; the lines that a person who watches it reads come out."""
 
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,7 +44,9 @@ def lines(events: "Iterable[CycleEvent]", thinned: Thinned | None = None) -> lis
 
 def line(event: "CycleEvent") -> str:
     """One event, in the reader's own time: steps stand out, the rest is indented."""
-    moment = event.at.replace(tzinfo=UTC).astimezone()
+    from backend.records import in_utc
+
+    moment = in_utc(event.at).astimezone()
     return f"{moment:%H:%M:%S}  " + (event.text if event.kind == "step" else f"  {event.text}")
 
 
@@ -63,6 +64,17 @@ def ending(row: dict[str, Any]) -> list[str]:
     if row["judge"] and is_local(row["judge"]):
         told.append(f"  {LIMITS}")
     return [*told, what_next(row)]
+
+
+def paused_words(key: int, by: str | None) -> str:
+    """By whom a cycle is paused, and what to do about it; empty where it is not."""
+    if not by:
+        return ""
+    return (
+        f"Cycle {key} is paused by {by}: what is under way is finished and kept, "
+        f"nothing new is begun. Let it go on: tenk cycle {key} --resume; end it: tenk cycle {key} "
+        "--cancel"
+    )
 
 
 def question_lines(question: dict[str, Any]) -> list[str]:

@@ -70,15 +70,19 @@ def add(
     password_stdin: FromStdin = False,
     json: Json = False,
 ) -> None:
-    """Let somebody sign in; from the first one on everybody has to."""
+    """Let somebody sign in; from the first one on everybody has to.
+
+    The first admin takes over what was asked in the chat before.
+    """
     from backend.store.database import transaction
-    from backend.store.persons import add_person, admins, persons
+    from backend.store.persons import add_person, admins, persons, take_over
 
     with opened() as house:
         held = _hashed(_password(stdin=password_stdin))
         with transaction(house.engine) as session:
             first = not persons(session)
             row = add_person(session, name, role=role.value, password=held)
+            taken = take_over(session, row)
             without_admin = not admins(session)
     if json:
         as_json(user_row(row))
@@ -86,11 +90,19 @@ def add(
     typer.echo(f"{row.name} may sign in as {row.role}.")
     if first:
         typer.echo("From now on everybody has to sign in; open pages ask for it when loaded again.")
+    _tell_taken(row, taken)
     if without_admin:
         typer.echo(
-            "Nobody who signs in is an admin yet, so nobody can start cycles or swap models in "
-            "the chat. Add one: tenk users add NAME --role admin"
+            "Nobody who signs in is an admin yet, so nobody can start cycles, swap models or see "
+            "what was asked before anybody signed in. Add one: tenk users add NAME --role admin"
         )
+
+
+def _tell_taken(row: "Person", taken: int) -> None:
+    if taken:
+        them = "The conversation" if taken == 1 else f"The {taken} conversations"
+        belong = "is" if taken == 1 else "are"
+        typer.echo(f"{them} from before anybody signed in {belong} {row.name}'s now.")
 
 
 @app.command()
@@ -101,11 +113,16 @@ def role(
 ) -> None:
     """Change what somebody may do, from their next question on."""
     from backend.store.database import transaction
-    from backend.store.persons import set_role
+    from backend.store.persons import set_role, take_over
 
     with opened() as house, transaction(house.engine) as session:
         row = set_role(session, name, role.value)
-    as_json(user_row(row)) if json else typer.echo(f"{row.name} is {row.role} from now on.")
+        taken = take_over(session, row)
+    if json:
+        as_json(user_row(row))
+        return
+    typer.echo(f"{row.name} is {row.role} from now on.")
+    _tell_taken(row, taken)
 
 
 @app.command()
