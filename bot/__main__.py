@@ -6,6 +6,7 @@ import os
 import sys
 
 from backend.errors import TenkError
+from backend.leash import hold_to_parent
 
 
 def main() -> int:
@@ -13,7 +14,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bot", description="Serve tenk's chat.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0: any free one")
+    parser.add_argument("--leashed", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.leashed:
+        hold_to_parent()
     from bot.server import run
 
     try:

@@ -13,12 +13,14 @@ from backend.conversations import mask
 from backend.errors import DataError, TenkError
 from backend.store import cycles, persons
 from backend.store.database import transaction
-from bot import telling
+from bot import reporting
 from bot.orders import Order, allowed, refusal
 from bot.render import plain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from sqlmodel import Session
 
     from bot.following import Following
     from bot.opening import House
@@ -76,6 +78,8 @@ class Admin:
         carry: dict[str, Callable[[Given], Awaitable[str]]] = {
             "status": self._status,
             "retrain": self._retrain,
+            "pause": self._pause,
+            "resume": self._resume,
             "cancel": self._cancel,
             "models": self._models,
             "promote": self._promote,
@@ -95,7 +99,7 @@ class Admin:
     async def _status(self, _: Given) -> str:
         def told() -> str:
             with transaction(self.house.engine) as session:
-                return telling.status_text(standing.standing(session, self.house.settings))
+                return reporting.status_text(standing.standing(session, self.house.settings))
 
         return await asyncio.to_thread(told)
 
@@ -103,7 +107,7 @@ class Admin:
         def told() -> str:
             with transaction(self.house.engine) as session:
                 active = standing.active_row(session, self.house.settings)
-                return telling.models_text(standing.model_rows(session), active)
+                return reporting.models_text(standing.model_rows(session), active)
 
         return await asyncio.to_thread(told)
 
@@ -116,15 +120,42 @@ class Admin:
         await self.following.show(cycle, thread=given.thread, person=given.person)
         return ""
 
-    async def _cancel(self, given: Given) -> str:
-        def running() -> int | None:
+    def _running(self, session: Session, to: str) -> int:
+        """The cycle under way. Raises DataError where there is none `to` do something with."""
+        row = cycles.running_cycle(session)
+        if row is None or row.id is None:
+            raise DataError(f"No cycle is running, so there is nothing to {to}.")
+        return row.id
+
+    async def _pause(self, given: Given) -> str:
+        def done() -> int:
             with transaction(self.house.engine) as session:
-                row = cycles.running_cycle(session)
-                return row.id if row else None
+                key = self._running(session, "pause")
+                steering.pause_cycle(session, key, by=given.by, reason=mask(given.order.rest))
+                return key
+
+        return (
+            f"Cycle {await asyncio.to_thread(done)} is paused: what is under way is finished and "
+            "kept, nothing new is begun. `/resume` lets it go on."
+        )
+
+    async def _resume(self, given: Given) -> str:
+        def done() -> int:
+            with transaction(self.house.engine) as session:
+                key = self._running(session, "resume")
+                steering.resume_cycle(session, key, by=given.by, reason=mask(given.order.rest))
+                return key
+
+        cycle = await asyncio.to_thread(done)
+        await self.following.show(cycle, thread=given.thread, person=given.person)
+        return ""
+
+    async def _cancel(self, given: Given) -> str:
+        def running() -> int:
+            with transaction(self.house.engine) as session:
+                return self._running(session, "cancel")
 
         key = await asyncio.to_thread(running)
-        if key is None:
-            raise DataError("No cycle is running, so there is nothing to cancel.")
         why = f": {mask(given.order.rest)}" if given.order.rest else "."
         await steering.cancel_cycle(
             self.house.engine, self.house.models, key, reason=f"Cancelled by {given.by}{why}"
@@ -144,6 +175,7 @@ class Admin:
                     model.strip("`"),
                     by=given.by,
                     reason=mask(reason.strip()),
+                    again="`/promote {model} your reason`",
                 )
                 return chosen.model
 

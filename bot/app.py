@@ -23,7 +23,7 @@ from backend.store import history as rows
 from backend.store.database import transaction
 from backend.store.filings import filings
 from bot import render
-from bot.history import as_user
+from bot.history import History, as_user
 from bot.orders import order_of
 from bot.reviewing import REVIEW
 from bot.saying import Reply, pdf_at
@@ -96,6 +96,7 @@ class Chat:
         person = cl.context.session.user
         if isinstance(person, cl.PersistedUser):
             await self.admin.following.resume(thread, person.id)
+            await self.admin.reviewing.resume(thread)
 
     # -- a message
 
@@ -139,6 +140,8 @@ class Chat:
         if not await asyncio.to_thread(self._may, person.id, thread):
             await reply.ends(render.NOT_IN)
             return
+        if isinstance(history := get_data_layer(), History):
+            await history.keep_question(message.to_dict(), person.id)
         order = order_of(message.command, message.content)
         if order is not None or self.admin.reviewing.wants_text():
             await self._obey(order, message, reply)

@@ -21,7 +21,7 @@ from backend.records import Candidate, Role
 from backend.store import cycles
 from backend.store import history as rows
 from backend.store.database import transaction
-from backend.store.notices import notices
+from backend.store.serving import TENK
 from bot import telling
 from bot.orders import refusal
 from bot.wire import note, open_pages, tell
@@ -128,16 +128,17 @@ class Following:
         with transaction(self.house.engine) as session:
             row = cycles.cycle(session, key)
             told = cycles.events(session, key)
-            examining = row.ended is None and row.candidate is not None
-            sittings = cycles.sittings(session, key) if examining else []
-            held = [one.text for one in notices(session) if one.subject == standing.HELD_UP]
+            sittings = cycles.sittings(session, key) if row.candidate is not None else []
+            made = cycles.verdict(session, row.verdict) if row.verdict else None
+            aside = made.certificate.get("more", {}).get("put_aside", {}) if made else {}
+            counted = [one for one in sittings if str(one[0].question) not in aside]
             return telling.CycleView(
                 row=standing.cycle_row(session, row, state="", teacher=teacher),
                 by=row.by,
                 started=row.started_at,
                 events=told,
-                progress=standing.progress(sittings),
-                held_up=" ".join(held),
+                progress=standing.progress(counted),
+                held_up=standing.held_up(session),
             )
 
     # -- swaps
@@ -147,10 +148,9 @@ class Following:
 
         async def look() -> bool:
             nonlocal known
-            latest = await asyncio.to_thread(self._latest)
-            if latest is not None and (known is None or latest.at != known.at):
-                known = latest
-                await self.tell_everybody(latest)
+            for one in await asyncio.to_thread(self._since, known):
+                known = one
+                await self.tell_everybody(one)
             return False
 
         await _again_and_again(look)
@@ -158,6 +158,15 @@ class Following:
     def _latest(self) -> Activation | None:
         with transaction(self.house.engine) as session:
             return cycles.latest_activation(session)
+
+    def _since(self, known: Activation | None) -> list[Activation]:
+        """The swaps after this one, oldest first; two may come between two looks."""
+        latest = self._latest()
+        if latest is None or (known is not None and not _is_after(known, latest)):
+            return []
+        with transaction(self.house.engine) as session:
+            every = cycles.activations(session)
+        return [one for one in reversed(every) if known is None or _is_after(known, one)]
 
     async def tell_everybody(self, activation: Activation) -> None:
         """Tell every open chat that the active model has changed, in one line that stays."""
@@ -179,20 +188,28 @@ class Following:
     def _swap_line(self, activation: Activation) -> str:
         with transaction(self.house.engine) as session:
             chosen = session.get_one(Candidate, activation.candidate)
-            earlier = [one for one in cycles.activations(session) if one.id != activation.id]
+            every = cycles.activations(session)
+            earlier = [one for one in every if (one.id or 0) < (activation.id or 0)]
             made = standing.origin(session, chosen)
         before = {one.candidate for one in earlier}
         teacher = chosen.role == Role.TEACHER.value and bool(before)  # it answered at first
+        by_itself = activation.by == TENK  # why is for who can mend it, and in their status
         return telling.swap_line(
             telling.Swap(
                 model=chosen.model,
-                by=activation.by,
-                reason=activation.reason,
+                by="itself" if by_itself else activation.by,
+                reason="" if by_itself else activation.reason,
                 again=activation.undoes is not None or chosen.id in before or teacher,
+                undoes=activation.undoes is not None,
                 cycle=made.cycle,
                 gain=made.verdict.gain if made.verdict else None,
             )
         )
+
+
+def _is_after(known: Activation, one: Activation) -> bool:
+    """By number; by time where numbers began anew, and two machines' clocks may differ."""
+    return (one.id or 0) > (known.id or 0) or one.at > known.at
 
 
 async def _again_and_again(look: Callable[[], Awaitable[bool]]) -> None:

@@ -194,6 +194,8 @@ class History(BaseDataLayer):
         person = acting()
 
         def save(session: Session) -> None:
+            if name is None and user_id is None and _anothers(session, thread_id, person):
+                return  # a page that closes after its thread was taken over
             rows.require_owner(session, thread_id, person)
             rows.save_thread(
                 session, thread_id, person=user_id, name=_short(name), metadata=metadata
@@ -210,6 +212,17 @@ class History(BaseDataLayer):
     async def create_step(self, step_dict: StepDict) -> None:
         person, detail = acting(), masked(step_dict)
         await self._do(lambda session: rows.save_step(session, detail, person=person))
+
+    async def keep_question(self, step_dict: StepDict, person: str) -> None:
+        """Return when a reader's message is kept. Chainlit would answer it before that, and a chat
+        that is killed then would not know what it owed."""
+        detail = masked(step_dict)
+
+        def save(session: Session) -> None:
+            rows.save_thread(session, detail["threadId"], person=person)
+            rows.save_step(session, detail, person=person)
+
+        await self._do(save)
 
     @queue_until_user_message()
     async def update_step(self, step_dict: StepDict) -> None:
@@ -249,6 +262,10 @@ class History(BaseDataLayer):
     async def close(self) -> None:
         """Wait for the writes already asked for."""
         await asyncio.to_thread(self._worker.shutdown)
+
+
+def _anothers(session: Session, thread: str, person: str | None) -> bool:
+    return person is not None and rows.thread_owner(session, thread) not in (None, person)
 
 
 def _short(name: str | None) -> str | None:

@@ -26,6 +26,8 @@ COMMANDS = {
     for one in (
         Command("status", "How things stand: model, verdict, examples, exam, spend", "activity"),
         Command("retrain", "Make a candidate from the log, examine it, swap if better", "repeat"),
+        Command("pause", "Let the running cycle wait, and its training: /pause reason", "pause"),
+        Command("resume", "Let the paused cycle go on", "play"),
         Command("cancel", "End the running cycle", "circle-x"),
         Command("models", "The models that could answer, and the one that does", "list"),
         Command("promote", "Let a model answer: /promote MODEL reason", "arrow-up"),

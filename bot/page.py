@@ -97,7 +97,7 @@ def opened_by_hand(script: str) -> str:
 def secret(home: Path) -> str:
     """What sign-in cookies are signed with: made once, kept in home, readable by its owner only."""
     file = home / "chat-secret"
-    if not file.is_file():
+    if not file.is_file() or not file.stat().st_size:  # empty: killed between the two lines below
         home.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(secrets.token_hex(32), encoding="utf-8")

@@ -18,6 +18,8 @@ from backend.records import Citation, Filing, Passage, Turn
 
 SHORT = 240
 """Characters of a quote under an answer."""
+ASKED = 80
+"""Characters of a question that is named."""
 EMPTY = "There is no filing to ask yet. Drop a 10-K as PDF here, or add one with the paper clip."
 NOT_IN = "You are not signed in to this conversation. Load the page again, and sign in."
 
@@ -131,9 +133,11 @@ def model_line(turn: Turn) -> str:
     if turn.instead_of is not None:
         told += " *It stood in for the active model, which failed.*"
     if is_local(turn.model):
+        tuned = turn.model.startswith("ft:")
+        comes = "was trained here from one that ships with tenk," if tuned else "ships with tenk"
         told += (
-            " *It ships with tenk and is no language model: it finds and quotes, and works out "
-            "changes and ratios.*"
+            f" *It {comes} and is no language model: it finds and quotes, and works out changes "
+            "and ratios.*"
         )
     return told
 
@@ -173,6 +177,11 @@ def failed_text(so_far: str, sentence: str) -> str:
     return f"{said}{plain(sentence)}"
 
 
+def lost_text() -> str:
+    """An answer that went down with the chat's process."""
+    return "*Lost: tenk was ended before it had answered this. Send it again.*"
+
+
 def error_sentence(error: BaseException) -> str:
     """What went wrong, in a sentence a person can act on; never a traceback."""
     if isinstance(error, TenkError):
@@ -186,17 +195,30 @@ def error_sentence(error: BaseException) -> str:
 # -- a rating
 
 
-def rating_note(rating: int | None, example: Curated | None) -> str:
-    """What a rating did to the training data."""
+def rating_note(
+    rating: int | None, question: str, example: Curated | None, learned_by: Sequence[str] = ()
+) -> str:
+    """What a rating did to the training data, and which models learned from the answer before.
+
+    It stands at the end of the conversation, so it names the question whose answer was rated.
+    """
+    asked = f"“{_shortened(' '.join(question.split()), ASKED)}”"
     noted = {-1: "Thumbs down noted.", 1: "Thumbs up noted."}.get(rating or 0, "Thumb taken back.")
     if example is None:
-        return f"{noted} This answer is no training example, so nothing else changes."
-    name = f"Example {example.example.id}, made from this answer,"
+        counts = " It counts when the model that answered is compared." if rating else ""
+        return plain(f"{noted}{counts} The answer to {asked} is not trained on either way.")
+    name = f"Example {example.example.id}, made from the answer to {asked},"
+    if rating == -1 and learned_by:
+        models = ", ".join(f"`{model}`" for model in learned_by)
+        learned = f" {models} learned from it before; the next one will not."
+    else:
+        learned = ""
     if example.state == "kept":
-        return f"{noted} {name} is kept as training data."
-    undo = " Press the thumb again to take it back." if rating == -1 else ""
+        return plain(f"{noted} {name} is kept as training data.")
+    by_thumb = rating == -1 and example.rule != "exam"
+    undo = " Press the thumb again to take it back." if by_thumb else ""
     reason = f": {example.reason}" if example.reason else ""
-    return plain(f"{noted} {name} is dropped from the training data{reason}.{undo}")
+    return plain(f"{noted} {name} is dropped from the training data{reason}.{learned}{undo}")
 
 
 # -- files

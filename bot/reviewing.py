@@ -1,19 +1,23 @@
 """The newest examples that nobody has decided on, one at a time, with buttons that decide.
 
-It alone knows the buttons under an example. Who presses them is asked each time.
+It alone knows the buttons under an example, and how they come back on a page that is loaded again:
+the page forgets them, so each message says in its metadata which example it shows. Who presses
+them is asked each time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
 
 import chainlit as cl
+from chainlit.step import StepDict
 
 from backend.conversations import mask
-from backend.standing import curated
+from backend.lessons import curated
 from backend.store import turns
 from backend.store.database import transaction
 from bot import telling
@@ -33,7 +37,9 @@ BUTTONS = {
     "skip": ("Skip", "Decide later"),
 }
 UNDO = "undo"
-DECISIONS = {"keep": "keep", "drop": "drop", UNDO: None}
+TAKES_BACK = ("Undo", "Let the rules decide again")
+OPEN, DECIDED, LEFT = "open", "decided", "left"
+"""What a message about an example is: with buttons, with its decision, or passed by."""
 
 
 def is_button(action: Mapping[str, Any]) -> bool:
@@ -80,6 +86,28 @@ class Reviewing:
         cl.user_session.set("desk", Desk())
         await self._show_next()
 
+    async def resume(self, thread: Mapping[str, Any]) -> None:
+        """Bring back the buttons of a thread that is opened again, where they still decide."""
+        shown = [step for step in thread["steps"] if _shows_example(step)]
+        if not shown or await self._reviewer(quiet=True) is None:
+            return
+        every = await asyncio.to_thread(self._by_number)
+        for step in shown:
+            one = every.get(step["metadata"]["example"])
+            if one is not None and step["metadata"]["review"] == OPEN and decided(one):
+                message = _message(step)
+                await self._close(message, one)  # meanwhile, at another door
+                step["output"], step["metadata"] = message.content, message.metadata
+            elif one is not None and step["metadata"]["review"] == DECIDED and decided(one):
+                await _offer(_message(step), {UNDO: TAKES_BACK})
+        last = shown[-1]["metadata"]
+        one = every.get(last["example"])
+        if one is not None and last["review"] == OPEN and not decided(one):
+            message, number = _message(shown[-1]), int(last["example"])
+            held = Desk(message, number, correcting=_asked_for(number, thread["steps"]))
+            cl.user_session.set("desk", held)
+            await _offer(message, BUTTONS)
+
     async def press(self, action: cl.Action) -> None:
         """A button under an example. The route before it has asked who presses."""
         person = await self._reviewer()
@@ -93,7 +121,7 @@ class Reviewing:
             await say(telling.ALREADY)
         elif does == "correct":
             held.correcting = True
-            await say(telling.correcting_text(number))
+            await say(telling.correcting_text(number), metadata={"corrects": number})
         elif does == "skip":
             held.skipped.add(number)
             await self._clear()
@@ -126,10 +154,11 @@ class Reviewing:
         await self._tell(number)
         await self._show_next()
 
-    async def _decide(self, number: int, does: str, reason: str) -> None:
+    async def _decide(self, number: int, decision: str, reason: str) -> None:
         def change() -> None:
             with transaction(self.house.engine) as session:
-                turns.decide_by_hand(session, number, DECISIONS[does], reason)
+                if turns.example(session, number).by_hand is None:  # else told what it was
+                    turns.decide_by_hand(session, number, decision, reason)
 
         await asyncio.to_thread(change)
         await self._tell(number)
@@ -150,19 +179,27 @@ class Reviewing:
         """In place of the example, what became of it."""
         one = await asyncio.to_thread(self._one, number)
         message = desk().message
-        await self._clear()
-        if one is None or message is None:
-            return
-        message.content = telling.decided_text(one)
-        message.elements = []
-        message.actions = [_button(UNDO, number, "Undo", "Let the rules decide again")]
+        cl.user_session.set("desk", Desk(skipped=desk().skipped))
+        if one is not None and message is not None:
+            await self._close(message, one)
+
+    async def _close(self, message: cl.Message, one: Curated) -> None:
+        """Let a message tell a decision, and offer to take it back."""
+        await message.remove_actions()
+        message.content, message.elements, message.actions = telling.decided_text(one), [], []
+        message.metadata = {"example": one.example.id, "review": DECIDED}
         await message.update()
+        await _offer(message, {UNDO: TAKES_BACK})
 
     async def _clear(self) -> None:
-        """Take the buttons away."""
+        """Take the buttons away, on a page that is loaded again too."""
         held = desk()
         if held.message is not None:
             await held.message.remove_actions()
+            held.message.metadata = {"example": held.example, "review": LEFT}
+            held.message.elements = []  # those that are shown stay
+            held.message.actions = []
+            await held.message.update()
         held.message = held.example = None
         held.correcting = False
 
@@ -178,36 +215,82 @@ class Reviewing:
         held.message = await say(
             telling.example_text(one, waiting=len(waiting)),
             elements=[pdf_at(source) for source in telling.example_sources(one)],
-            actions=[_button(does, number, *told) for does, told in BUTTONS.items()],
+            metadata={"example": number, "review": OPEN},
         )
+        await _offer(held.message, BUTTONS)
 
     def _waiting(self) -> list[Curated]:
         """What nobody has decided, newest first; the exam's own cannot be decided."""
         with transaction(self.house.engine) as session:
             every = curated(session, self.house.settings)
-        return [
-            one
-            for one in reversed(every)
-            if one.example.by_hand is None and one.example.correction is None and one.rule != "exam"
-        ]
+        return [one for one in reversed(every) if not decided(one) and one.rule != "exam"]
+
+    def _by_number(self) -> dict[int | None, Curated]:
+        with transaction(self.house.engine) as session:
+            return {one.example.id: one for one in curated(session, self.house.settings)}
 
     def _one(self, number: int) -> Curated | None:
-        with transaction(self.house.engine) as session:
-            every = curated(session, self.house.settings)
-        return next((one for one in every if one.example.id == number), None)
+        return self._by_number().get(number)
 
-    async def _reviewer(self) -> str | None:
+    async def _reviewer(self, *, quiet: bool = False) -> str | None:
         """The name of who acts, where they may; else they are told that they may not."""
         user = cl.context.session.user
         if not isinstance(user, cl.PersistedUser):
             return None
         role = await asyncio.to_thread(self.house.sign_in.role, user.id)
         if refused := refusal(role, REVIEW):
-            await say(refused)
+            if not quiet:
+                await say(refused)
             return None
         return user.identifier
 
 
-def _button(does: str, number: int, label: str, tooltip: str) -> cl.Action:
-    payload = {"does": does, "example": number}
-    return cl.Action(name=REVIEW, payload=payload, label=label, tooltip=tooltip)
+def decided(one: Curated) -> bool:
+    """Whether a person has said what becomes of an example."""
+    return one.example.by_hand is not None or one.example.correction is not None
+
+
+def _metadata(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    told = step.get("metadata")
+    return told if isinstance(told, Mapping) else {}  # a page may have sent anything
+
+
+def _shows_example(step: Mapping[str, Any]) -> bool:
+    told = _metadata(step)
+    return (
+        step["type"] == "assistant_message"
+        and told.get("review") in (OPEN, DECIDED, LEFT)
+        and type(told.get("example")) is int
+    )
+
+
+def _asked_for(number: int, steps: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a better answer to this example was asked for last, and nothing was sent since."""
+    asked = False
+    for step in steps:
+        if step["type"] == "user_message":
+            asked = False
+        elif _metadata(step).get("corrects") == number:
+            asked = True
+    return asked
+
+
+def _message(step: Mapping[str, Any]) -> cl.Message:
+    """A message about an example, as the thread keeps it."""
+    message = cl.Message.from_dict(StepDict(**step))
+    message.wait_for_answer = True
+    return message
+
+
+async def _offer(message: cl.Message, buttons: Mapping[str, tuple[str, str]]) -> None:
+    """Put buttons under a message about an example, in place of those that are there."""
+    assert message.metadata is not None, "each says which example it shows"
+    for does, (label, tooltip) in buttons.items():
+        payload = {"does": does, "example": message.metadata["example"]}
+        button = cl.Action(name=REVIEW, payload=payload, label=label, tooltip=tooltip)
+        # The same each time: a page that lost its connection alone still shows them.
+        button.id = str(uuid5(NAMESPACE_URL, f"tenk:{message.id}:{does}"))
+        button.forId = message.id
+        await button.remove()
+        await button.send(message.id)
+        message.actions.append(button)

@@ -189,7 +189,8 @@ def _rated(
         known = rows.step(session, key)
         if rating != -1 and known is None:
             return None  # the thumb itself says enough
-        message = note(key, turn.thread, rating_note(rating, rated.example))
+        told = rating_note(rating, turn.question, rated.example, rated.learned_by)
+        message = note(key, turn.thread, told)
         if known is not None:
             message["createdAt"] = known.detail["createdAt"]
         rows.save_step(session, message, person=person)

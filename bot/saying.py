@@ -46,10 +46,10 @@ class Reply:
 
 
 async def say(
-    text: str, *, actions: Sequence[cl.Action] = (), elements: Sequence[Any] = ()
+    text: str, *, elements: Sequence[Any] = (), metadata: dict[str, Any] | None = None
 ) -> cl.Message:
     """Show and keep something that is no answer, and so gets no thumbs."""
-    message = cl.Message(text, actions=[*actions], elements=[*elements])
+    message = cl.Message(text, elements=[*elements], metadata=metadata)
     message.parent_id = None  # beside the exchange: where there are buttons, thumbs come with them
     message.wait_for_answer = True
     await message.send()

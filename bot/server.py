@@ -29,6 +29,7 @@ from backend.errors import ConfigurationError
 from backend.local.app import create_app
 from backend.models import LocalApi
 from backend.settings import load_settings
+from backend.store.locking import only_one
 from bot.gate import Gate
 from bot.opening import House, open_house
 from bot.page import lay_out, secret
@@ -64,7 +65,12 @@ def run(host: str, port: int) -> None:
         house = open_house(settings, LocalApi(url=f"{address}/v1", key=key))
         refuse_open_chat(host, sign_in=house.sign_in.required())
         served = build(house, key)
-        asyncio.run(_serve(served, listening, f"tenk is ready: {address}"))
+        from bot.losing import tell_what_was_lost  # it knows Chainlit, which `build` imports
+
+        with only_one(house.engine, settings.home, "chat") as alone:
+            if alone:  # else what is not answered may be on its way in the other chat
+                tell_what_was_lost(house.engine)
+            asyncio.run(_serve(served, listening, f"tenk is ready: {address}"))
 
 
 def build(house: House, key: str) -> Served:

@@ -25,6 +25,7 @@ from backend.local.judge_verdicts import verdicts
 from backend.local.models import registry
 from backend.local.reader.prompts import Question, parse
 from backend.local.reader.reading import answer, prepare
+from backend.local.reader.weights import choice
 from backend.local.serving import serve
 from backend.models import LocalApi, Models, open_models
 from backend.models.training import Trainer
@@ -160,7 +161,7 @@ class Hall:
             weights = registry(self.home).find(arm.model).weights
             assert weights is not None, arm
             scores = task.matrix @ weights.vector
-            replies.append(answer(task, scores, int(scores.argmax())))
+            replies.append(answer(task, scores, choice(scores, task.allowed)))
         return replies
 
     async def _asked(self, golds: Sequence[Gold]) -> list[ExamQuestion]:

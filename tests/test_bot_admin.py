@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from backend.records import Activation, Candidate, Cycle, Example, Person, Step, Turn, Verdict
-from backend.store import cycles
+from backend.store import cycles, serving
 from backend.store.database import TABLES, open_database, transaction
 from tests.chatting import Reader, Running, reader, running
 
@@ -96,6 +96,10 @@ def told_alone(somebody: Reader) -> list[str]:
             ("ann", f"/{order}")
             for order in ("status", "retrain", "cancel", "models", "rollback", "examples")
         ),
+        ("ann", "/pause"),
+        ("ann", "/resume"),
+        ("rita", "/pause because"),
+        ("rita", "/resume"),
         ("ann", "/promote local-teacher because"),
         ("rita", "/retrain"),
         ("rita", "/promote local-teacher because"),
@@ -145,6 +149,7 @@ async def test_the_menu_holds_what_each_may_order(staffed: Running) -> None:
     ):
         assert (ann.commands, rita.commands) == ([], ["examples"])
         assert {"status", "retrain", "rollback", "promote", "cancel"} <= {*boss.commands}
+        assert {"pause", "resume"} <= {*boss.commands}
 
 
 async def test_a_role_taken_away_counts_at_once_on_a_page_that_is_open(swept: Running) -> None:
@@ -206,8 +211,9 @@ async def test_status_and_models_tell_who_answers_and_why(swept: Running) -> Non
         assert "**Answering:** `local-teacher`" in status and "gain +0.04" in status
         assert "hold\\: gain" not in status and "cycle 2, hold: gain +0.040" in status
         assert "none is running" in status
-        assert models.startswith("- **`local-teacher`** (teacher) answers now, cycle 1")
-        assert "- `ft:local-student:tenk::b` (teacher), cycle 2: hold" in models
+        assert models.startswith("- **`local-teacher`** (teacher) answers now, since 20")
+        assert "by the verdict of cycle 1\n    - verdict on it: promote: gain +0.040" in models
+        assert "- `ft:local-student:tenk::b` (teacher), made by cycle 2: hold" in models
 
 
 async def test_promote_and_roll_back_are_recorded_with_who_and_why_and_told_in_open_chats(
@@ -229,6 +235,7 @@ async def test_promote_and_roll_back_are_recorded_with_who_and_why_and_told_in_o
 
         assert "Name a model" in bare["output"]
         assert "To overrule it give a reason" in without["output"]
+        assert without["output"].endswith("`/promote ft:local-teacher:a your reason`")
         assert promoted["output"].startswith("`ft:local-teacher:a` answers from the next")
         assert "`ft:local-teacher:a` answers (cycle 1, gain +0.04, by boss" in swap["output"]
         assert rolled_back["output"].startswith("`local-teacher` answers again")
@@ -260,14 +267,37 @@ async def test_a_chat_that_has_not_begun_is_told_of_a_swap_and_keeps_nothing(
             assert session.get(Step, line["id"]) is None
 
 
+async def test_swaps_that_follow_each_other_at_once_are_told_one_by_one(swept: Running) -> None:
+    async with signed_in(swept, "ann") as ann:
+        with opened(swept.home) as session:
+            chosen = candidate(session, "ft:local-teacher:a")
+            cycles.activate(session, chosen, by="verdict 1", reason="")
+            serving.roll_back(session, teacher="local-teacher", by="tenk", reason="It is gone.")
+            cycles.activate(session, chosen, by="tenk promote", reason="It is back.")
+
+        await ann.until(lambda: len(ann.said()) == 3)
+
+        assert [one["output"].removeprefix("From the next question on ") for one in ann.said()] == [
+            "`ft:local-teacher:a` answers (cycle 1, gain +0.04)",
+            "`local-teacher` answers again; rolled back by itself",
+            "`ft:local-teacher:a` answers again (cycle 1, gain +0.04, by tenk promote)",
+        ]
+
+
 async def test_what_cannot_be_done_is_said_in_a_sentence(swept: Running) -> None:
     async with signed_in(swept, "boss") as boss:
         said = [
             (await boss.ask(order))["output"]
-            for order in ("/rollback", "/cancel", "/promote nobody", "/nothing")
+            for order in (
+                *("/rollback", "/cancel", "/pause", "/resume"),
+                *("/promote nobody", "/nothing"),
+            )
         ]
 
-        reasons = ("nothing to go back to", "nothing to cancel", "No model nobody", "There is no")
+        reasons = (
+            *("nothing to go back to", "nothing to cancel", "nothing to pause"),
+            *("nothing to resume", "No model nobody", "There is no"),
+        )
         assert all(reason in told for reason, told in zip(reasons, said, strict=True))
 
 
@@ -337,6 +367,35 @@ async def test_cancel_ends_the_running_cycle_with_who_and_why(swept: Running) ->
             (row,) = cycles.cycles(session)
         assert row.ended == "Cancelled by boss in the chat: It costs too much"
         assert "is cancelled" in said["output"]
+
+
+async def test_pause_and_resume_are_recorded_with_who_and_why_and_shown_live(
+    swept: Running,
+) -> None:
+    async with signed_in(swept, "boss") as boss:
+        await boss.ask("/retrain")
+
+        paused = (await boss.ask("/pause Over the weekend, call 212-555-0188"))["output"]
+        await boss.until(lambda: "**paused** by boss in the chat" in boss.said()[0]["output"])
+        shown = boss.said()[0]["output"]
+        twice = (await boss.ask("/pause"))["output"]
+        status = (await boss.ask("/status"))["output"]
+        resumed = (await boss.ask("/resume"))["output"]
+        await boss.until(lambda: "· running" in boss.said()[0]["output"])
+        again = (await boss.ask("/resume"))["output"]
+
+        assert paused.startswith("Cycle 1 is paused") and "`/resume`" in paused
+        assert "`/resume` lets it go on, `/cancel` ends it" in shown
+        assert "is paused already, by boss in the chat" in twice
+        assert "1 is paused by boss in the chat" in status and "`/resume`" in status
+        assert "**Cycle 1**" in resumed and "· running" in resumed  # and shown where it was resumed
+        assert "is not paused" in again
+        with opened(swept.home) as session:
+            told = [(one.kind, one.text) for one in cycles.events(session, 1)]
+        assert told == [
+            ("pause", "Paused by boss in the chat: Over the weekend, call [phone number]"),
+            ("resume", "Goes on: resumed by boss in the chat"),
+        ]
 
 
 # -- examples
@@ -413,3 +472,120 @@ async def test_a_question_after_correct_was_left_by_an_order_is_a_question(swept
             assert all(one[2] is None for one in answered(session))
             asked = session.exec(select(Turn).where(Turn.person == "id-boss")).all()
         assert not any(turn.question.startswith("/") for turn in asked)
+
+
+def labels(somebody: Reader) -> list[str]:
+    return sorted(one["label"] for one in somebody.buttons.values())
+
+
+async def test_a_page_loaded_again_has_its_buttons_and_they_decide(swept: Running) -> None:
+    async with signed_in(swept, "ann") as ann, signed_in(swept, "rita") as rita:
+        for question in (SALES, "What was net income in 2024?", "What was operating income?"):
+            await ann.ask(question)
+        await rita.ask("/examples")
+        await rita.press("Skip")
+        await rita.until(lambda: "net income" in rita.said()[-1]["output"])
+        await rita.press("Keep")
+        await rita.until(lambda: "512" in rita.said()[-1]["output"])
+        thread = rita.thread
+    async with reader(swept.url, name="rita", password="password") as again:
+        await again.resume(thread)
+        await again.until(lambda: "Undo" in labels(again) and "Drop" in labels(again))
+        offered = labels(again)
+
+        await again.press("Drop")
+        await again.until(lambda: labels(again).count("Undo") == 2)
+        undo = next(one for one in again.buttons.values() if one["payload"]["example"] == 2)
+        await again.press(undo)
+        await again.until(lambda: "for the rules to decide again" in again.said()[-1]["output"])
+
+    assert offered == ["Correct", "Drop", "Keep", "Skip", "Undo"]  # none under the skipped one
+    with opened(swept.home) as session:
+        assert [one[0] for one in answered(session)] == ["drop", None, None]
+
+
+async def test_a_correction_asked_for_before_the_page_was_loaded_again_is_taken(
+    swept: Running,
+) -> None:
+    async with signed_in(swept, "ann") as ann, signed_in(swept, "rita") as rita:
+        await ann.ask(SALES)
+        await rita.ask("/examples")
+        await rita.press("Correct")
+        await rita.until(lambda: "Type what the answer" in rita.said()[-1]["output"])
+        thread = rita.thread
+    async with reader(swept.url, name="rita", password="password") as again:
+        await again.resume(thread)
+
+        await again.ask("Net sales were $512 million in 2024 [1].")
+
+    with opened(swept.home) as session:
+        told = answered(session)
+    assert told == [("keep", "corrected by rita", "Net sales were $512 million in 2024 [1].")]
+
+
+async def test_what_was_decided_elsewhere_is_told_and_not_decided_over(swept: Running) -> None:
+    async with (
+        signed_in(swept, "ann") as ann,
+        signed_in(swept, "rita") as rita,
+        signed_in(swept, "boss") as boss,
+    ):
+        await ann.ask(SALES)
+        for reviewer in (rita, boss):
+            await reviewer.ask("/examples")
+        await rita.press("Keep")
+        await rita.until(lambda: "There is nothing to review" in rita.said()[-1]["output"])
+        thread = boss.thread
+
+        async with reader(swept.url, name="boss", password="password") as again:
+            shown = await again.resume(thread)
+            await again.until(lambda: labels(again) == ["Undo"])
+        await boss.press("Drop")
+        await boss.until(lambda: labels(boss) == ["Undo"])
+
+        with opened(swept.home) as session:
+            assert answered(session) == [("keep", "rita said so", None)]
+        assert "is kept as training data: rita said so" in shown["steps"][-1]["output"]
+        assert any("rita said so" in one["output"] for one in boss.said())
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"review": "open", "example": 1},
+        {"review": "open"},
+        {"review": "open", "example": "1"},
+        {"review": ["open"], "example": 1},
+        {"corrects": 1},
+    ],
+)
+async def test_a_message_that_claims_to_show_an_example_gets_no_buttons(
+    swept: Running, metadata: dict[str, Any]
+) -> None:
+    async with signed_in(swept, "rita") as rita:
+        ended = rita.ended
+        await rita.send(SALES, metadata=metadata)
+        await rita.until(lambda: rita.ended > ended)
+        thread = rita.thread
+    async with reader(swept.url, name="rita", password="password") as again:
+        await again.resume(thread)
+
+        answer = await again.ask("What was net income in 2024?")
+
+        assert again.buttons == {} and "Answered by" in answer["output"]
+
+
+async def test_a_reviewer_no_more_finds_no_buttons_on_return(swept: Running) -> None:
+    with opened(swept.home) as session:
+        session.add(Person(id="id-max", name="max", role="reviewer", password=HASHED))
+    async with signed_in(swept, "ann") as ann, signed_in(swept, "max") as once:
+        await ann.ask(SALES)
+        await once.ask("/examples")
+        thread = once.thread
+    with opened(swept.home) as session:
+        session.get_one(Person, "id-max").role = "reader"
+
+    async with reader(swept.url, name="max", password="password") as again:
+        await again.resume(thread)
+
+        assert again.buttons == {}
+        assert "nothing was done" in (await again.ask("/examples"))["output"]

@@ -314,6 +314,42 @@ async def test_with_a_password_set_the_page_asks_for_it_and_nobody_is_the_local_
         assert (await nobody.http.get("/user")).status_code == 401
 
 
+async def test_the_first_admin_finds_and_rates_what_was_asked_before_anybody_signed_in(
+    stocked_home: Path, tmp_path: Path
+) -> None:
+    home = copytree(stocked_home, tmp_path / "home")
+    with running(home) as served:
+        async with reader(served.url) as local:
+            await local.connect()
+            answer = await local.ask(SALES)
+            await kept_whole(served, local.thread)
+            with opened(home) as session:
+                boss = persons.add_person(
+                    session, "boss", role="admin", password=QUICK.hash("boss's")
+                )
+                taken = persons.take_over(session, boss)
+            refused = await local.ask(SALES)
+
+        async with reader(served.url, name="boss", password="boss's") as found:
+            asked = {"pagination": {"first": 20}, "filter": {}}
+            listed = (await found.http.post("/project/threads", json=asked)).json()["data"]
+            shown = await found.resume(local.thread)
+            rated = await found.thumb(answer["parentId"], 1)
+            again = await found.ask("What was net income in 2024?")
+
+    assert taken == 1 and "not signed in" in refused["output"]
+    assert [one["id"] for one in listed] == [local.thread]
+    assert answer["output"] in [step["output"] for step in shown["steps"]]
+    assert rated.status_code == 200 and "Answered by" in again["output"]
+    assert [turn.rating for turn in turns_of(home, local.thread)] == [1, None]
+    assert "in save\n" not in (home / "chat.log").read_text(encoding="utf-8")
+
+
+def turns_of(home: Path, thread: str) -> list[Turn]:
+    with opened(home) as session:
+        return turns_of_thread(session, thread)
+
+
 async def test_a_cookie_is_worth_nothing_after_its_person_is_removed_or_changes_the_password(
     guarded: Running,
 ) -> None:

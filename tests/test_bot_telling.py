@@ -8,7 +8,7 @@ import pytest
 from backend.datasets import Curated
 from backend.records import CycleEvent, Example
 from backend.standing import Progress
-from bot import telling
+from bot import reporting, telling
 from bot.orders import COMMANDS, Order, allowed, order_of, refusal
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -63,6 +63,7 @@ def test_an_unknown_order_names_those_that_there_are() -> None:
 
 def cycle(*events: tuple[str, str], ended: str | None = None, **more: Any) -> telling.CycleView:
     row: Any = {"cycle": 3, "active": "local-teacher", "candidate": None, "verdict": None}
+    row["paused"] = more.pop("paused", None)
     told = [CycleEvent(cycle=3, kind=kind, text=text) for kind, text in events]
     row |= more.pop("row", {})
     return telling.CycleView({**row, "ended": ended}, by="ann", started=NOON, events=told, **more)
@@ -128,6 +129,22 @@ def test_a_cycle_that_is_held_up_says_why() -> None:
     assert "held up: 401" in shown
 
 
+def test_a_paused_cycle_says_by_whom_and_how_it_goes_on() -> None:
+    shown = telling.cycle_text(cycle(("step", "Training"), paused="bob in the chat"))
+
+    assert " · **paused** by bob in the chat" in shown and "running" not in shown
+    assert "‖ Training" in shown
+    assert "`/resume` lets it go on" in shown
+
+
+def test_a_status_says_by_whom_its_cycle_is_paused_and_how_it_goes_on() -> None:
+    row = {"cycle": 4, "by": "ann", "since": NOON, "doing": "Training", "paused": "bob"}
+
+    shown = reporting.status_text(status(cycle=row))
+
+    assert "4 is paused by bob: Training; `/resume` lets it go on" in shown
+
+
 def test_a_cycle_that_failed_says_why_and_what_was_done() -> None:
     shown = telling.cycle_text(cycle(("step", "Curating"), ended="Only 4 examples. Ask more."))
 
@@ -147,8 +164,12 @@ def test_a_verdict_stands_with_its_reasons_and_what_to_do_next() -> None:
     }
     row = {"verdict": verdict, "active": "ft:a::b", "candidate": "ft:a::b"}
 
-    shown = telling.cycle_text(cycle(("step", "Acting"), ended="promote", row=row))
+    scored = Progress(60, {"active": 0.6, "candidate": 0.612})
 
+    shown = telling.cycle_text(cycle(("step", "Acting"), ended="promote", row=row, progress=scored))
+
+    assert "- Mean ragas_score: candidate 0.61, active 0.60.\n" in shown
+    assert "so far" not in shown
     assert "**Promote as cheaper**: gain +0.010 [-0.020, +0.040] in ragas_score on 60" in shown
     assert "- It costs a tenth." in shown
     assert "`ft:a::b` answers from the next question on. Undo it: `/rollback`" in shown
@@ -157,18 +178,33 @@ def test_a_verdict_stands_with_its_reasons_and_what_to_do_next() -> None:
 # -- status
 
 
+def schedule(**more: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "cron": "0 3 * * *",
+        "zone": "Europe/Berlin",
+        "next": "2026-11-21T03:00:00+01:00",
+        "last": None,
+        "new_examples": 63,
+        "needed": 50,
+        "missing": None,
+    }
+    return {**told, **more}
+
+
 def status(**more: Any) -> dict[str, Any]:
     told: dict[str, Any] = {
         "active": {"model": "local-teacher", "role": "teacher"},
         "activation": None,
         "verdict": None,
         "cycle": None,
+        "schedule": schedule(),
         "examples": {"kept": 3, "dropped": 2, "dropped_by_rule": {"thumbs-down": 2}},
         "exam": {"active": 40, "quarantined": 4},
         "turns": 5,
         "unfinished": 1,
         "filings": 1,
         "spend_usd": 1.234,
+        "spend": {"answers_usd": 0.5, "exams_usd": 0.734, "checks_usd": 0.0, "unpriced": []},
         "thumbs": [],
         "agreement": {"share": None, "compared": 0, "days": []},
         "disliked_but_learned": [],
@@ -178,24 +214,26 @@ def status(**more: Any) -> dict[str, Any]:
 
 
 def test_a_status_without_cycles_says_what_there_is_and_how_to_begin() -> None:
-    shown = telling.status_text(status())
+    shown = reporting.status_text(status())
 
     assert shown.splitlines() == [
         "- **Answering:** `local-teacher` (teacher); no model was ever swapped in",
         "- **Last verdict:** none yet",
         "- **Cycle:** none is running; `/retrain` starts one",
-        "- **Examples:** 3 kept, 2 dropped (2 thumbs-down)",
+        "- **Next run:** 2026-11-21 03:00 (Europe/Berlin); 63 new kept examples are enough for a "
+        "cycle",
+        "- **Examples:** 3 kept, 2 dropped (2 with a thumb down)",
         "- **Exam:** 40 questions, 4 put aside",
-        "- **Log:** 5 answers (1 stopped or failed) from 1 filing",
-        "- **Spend:** $1.23",
+        "- **Log:** 5 answers from 1 filing, 1 of them stopped, failed or lost",
+        "- **Spend:** $1.23 (answers $0.50, exams $0.73)",
         "- No warnings.",
     ]
 
 
 def test_a_status_tells_cycle_thumbs_agreement_and_what_to_worry_about() -> None:
-    shown = telling.status_text(
+    shown = reporting.status_text(
         status(
-            cycle={"cycle": 4, "by": "ann", "since": NOON, "doing": "Training"},
+            cycle={"cycle": 4, "by": "ann", "since": NOON, "doing": "Training", "paused": None},
             thumbs=[
                 {"model": "m", "up": 3, "down": 1, "share": 0.75, "low": 0.3, "high": 0.95},
                 {"model": "none", "up": 0, "down": 0, "share": None, "low": 0.0, "high": 1.0},
@@ -213,9 +251,91 @@ def test_a_status_tells_cycle_thumbs_agreement_and_what_to_worry_about() -> None
     assert "4 is running: Training; `/retrain` shows it" in shown
     assert "`m` 3 up, 1 down (75% up, 95% interval 30% to 95%)" in shown
     assert "`none`" not in shown
-    assert "with the teacher in 90% of 20 answers (2026-11-20 90%)" in shown
-    assert "Example 7 got a thumb down after `ft:a::b` had learned from it" in shown
+    assert "says the same in 90% of 20 answers\n    - by day: 2026-11-20 90% of 20\n" in shown
+    assert "Example 7 got a thumb down after `ft:a::b` had learned from it; the next" in shown
     assert "⚠ teacher: shuts down on 2026-12-01" in shown
+
+
+def test_agreement_is_told_over_time_the_last_days_each_and_all_before_together() -> None:
+    days = [
+        {"day": f"2026-11-{day:02}", "compared": 10, "share": 0.5 if day < 5 else 0.9}
+        for day in range(1, 12)
+    ]
+
+    shown = reporting.status_text(
+        status(agreement={"share": 0.7545, "compared": 110, "days": days})
+    )
+
+    assert "says the same in 75% of 110 answers" in shown
+    assert "- by day: before 50% of 40, 2026-11-05 90% of 10, " in shown
+    assert shown.count("90% of 10") == 7
+
+
+def test_dropped_examples_are_counted_in_words() -> None:
+    rules = {"exam": 9, "refusal": 2, "repeat": 1, "too long": 1, "unheard of": 1}
+    told = {"kept": 1, "dropped": 14, "dropped_by_rule": rules}
+
+    shown = reporting.status_text(status(examples=told))
+
+    reasons = "9 for the exam alone, 2 refusals, 1 repeat, 1 too long, 1 unheard of"
+    assert f"1 kept, 14 dropped ({reasons})" in shown
+
+
+def test_what_was_learned_and_disliked_is_told_once_for_each_set_of_models() -> None:
+    rows = [{"example": one, "turn": one, "models": ["a", "b"]} for one in range(1, 12)]
+
+    shown = reporting.status_text(status(disliked_but_learned=rows))
+
+    assert shown.count("had learned from") == 1 and "No warnings" not in shown
+    assert "11 examples (… 4, 5, 6, 7, 8, 9, 10, 11) got a thumb down after `a`, `b`" in shown
+
+
+def test_what_has_no_known_price_is_told_beside_what_was_spent() -> None:
+    spend = {"answers_usd": 0.0, "unpriced": ["3 answers of m:x"]}
+
+    shown = reporting.status_text(status(spend_usd=0.0, spend=spend))
+
+    assert "**Spend:** $0.00; not counted, as no price is known: 3 answers of m\\:x" in shown
+
+
+@pytest.mark.parametrize(
+    ("by", "cycle", "told"),
+    [
+        ("verdict 4", 3, "by the verdict of cycle 3, gain +0.10"),
+        ("boss in the chat", 3, "by boss in the chat, made by cycle 3, gain +0.10"),
+        ("local", None, "by the local admin, gain +0.10"),
+    ],
+)
+def test_a_status_tells_who_let_the_model_answer(by: str, cycle: int | None, told: str) -> None:
+    since = {"at": NOON, "by": by, "reason": "", "cycle": cycle, "gain": 0.1}
+
+    shown = reporting.status_text(status(activation=since))
+
+    assert shown.splitlines()[0].endswith(f"UTC, {told}")
+
+
+def test_a_status_says_what_is_missing_until_the_next_run_and_why_the_last_did_nothing() -> None:
+    few = "12 new kept examples since the dataset of cycle 3; a scheduled cycle takes 50."
+    last = {"at": "2026-11-20T03:00:00+01:00", "cycle": None, "reason": "Cycle 4 is under way."}
+
+    shown = reporting.status_text(status(schedule=schedule(missing=few, last=last)))
+
+    assert f"03:00 (Europe/Berlin). So far nothing would start: {few}" in shown
+    assert "**Last run:** 2026-11-20 03:00, nothing started: Cycle 4 is under way." in shown
+
+
+def test_a_status_says_which_cycle_the_schedule_started() -> None:
+    last = {"at": "2026-11-20T03:00:00+01:00", "cycle": 4, "reason": "63 new kept examples."}
+
+    shown = reporting.status_text(status(schedule=schedule(last=last)))
+
+    assert "2026-11-20 03:00, cycle 4 started: 63 new kept examples." in shown
+
+
+def test_a_status_without_a_schedule_says_that_nothing_comes_by_itself() -> None:
+    shown = reporting.status_text(status(schedule=schedule(cron="off", next=None)))
+
+    assert "**Next run:** never by itself: TENK_SCHEDULE is off" in shown
 
 
 # -- swaps
@@ -233,8 +353,12 @@ def test_a_status_tells_cycle_thumbs_agreement_and_what_to_worry_about() -> None
             "From the next question on `ft:a::b` answers (by ann in the chat)",
         ),
         (
-            {"by": "al", "again": True, "reason": "See:it"},
+            {"by": "al", "again": True, "undoes": True, "reason": "See:it"},
             "From the next question on `ft:a::b` answers again; rolled back by al: See\\:it",
+        ),
+        (
+            {"by": "al", "again": True, "reason": "It was better", "cycle": 3},
+            "From the next question on `ft:a::b` answers again (cycle 3, by al)",
         ),
     ],
 )

@@ -51,6 +51,9 @@ def turn(**more: Any) -> Turn:
     return Turn(**{**told, **more})
 
 
+ASKED = "Net sales\nin 2024?"
+
+
 def filing(**more: Any) -> Filing:
     told: dict[str, Any] = {
         "id": "abc123",
@@ -81,6 +84,13 @@ def test_an_answer_shows_its_text_its_sources_with_quotes_and_its_model() -> Non
         "*Answered by* `local-teacher` *(teacher) in 1.3 s.* *It ships with tenk and is no "
         "language model: it finds and quotes, and works out changes and ratios.*"
     )
+
+
+def test_a_tuned_model_of_tenks_own_is_said_to_be_trained_here() -> None:
+    line = render.model_line(turn(model="ft:local-student:tenk::b", role="student", cycle=2))
+
+    assert "*(student, cycle 2) in 1.3 s.*" in line
+    assert "*It was trained here from one that ships with tenk, and is no language" in line
 
 
 def test_a_number_cited_for_two_claims_is_one_source_with_both_quotes() -> None:
@@ -189,21 +199,56 @@ def example(state: Any, reason: str = "") -> Curated:
 
 
 def test_a_thumb_down_says_which_example_is_dropped_and_how_to_take_it_back() -> None:
-    note = render.rating_note(-1, example("dropped", "the reader did not like it"))
+    note = render.rating_note(-1, ASKED, example("dropped", "the reader did not like it"))
 
     assert note.startswith("Thumbs down noted. Example 12")
     assert "is dropped from the training data: the reader did not like it." in note
     assert "Press the thumb again" in note
 
 
+def test_a_thumb_down_names_the_models_that_learned_from_the_answer_before() -> None:
+    told = ["ft:local-student:tenk::1", "ft:local-student:tenk::2"]
+
+    down = render.rating_note(-1, ASKED, example("dropped", "disliked"), told)
+    up = render.rating_note(1, ASKED, example("kept"), told)
+
+    assert (
+        "`ft:local-student:tenk::1`, `ft:local-student:tenk::2` learned from it before; the next "
+        "one will not." in down
+    )
+    assert "learned" not in up
+
+
+def test_a_thumb_down_on_what_the_exam_keeps_apart_promises_nothing_for_taking_it_back() -> None:
+    kept_apart = Curated(
+        Example(id=12, source="turn", question="q", answer="a"), "dropped", "of the exam", "exam"
+    )
+
+    note = render.rating_note(-1, ASKED, kept_apart)
+
+    assert "is dropped from the training data: of the exam." in note
+    assert "Press the thumb again" not in note
+
+
 def test_a_thumb_taken_back_says_that_the_example_is_kept_again() -> None:
-    assert render.rating_note(None, example("kept")) == (
-        "Thumb taken back. Example 12, made from this answer, is kept as training data."
+    assert render.rating_note(None, ASKED, example("kept")) == (
+        "Thumb taken back. Example 12, made from the answer to “Net sales in 2024?”, is kept as "
+        "training data."
     )
 
 
 def test_a_thumb_down_on_an_answer_that_teaches_nothing_claims_to_drop_nothing() -> None:
-    assert "nothing else changes" in render.rating_note(-1, None)
+    told = render.rating_note(-1, ASKED, None)
+    assert told.startswith("Thumbs down noted. It counts when the model that answered is compared.")
+    assert render.rating_note(None, ASKED, None) == (
+        "Thumb taken back. The answer to “Net sales in 2024?” is not trained on either way."
+    )
+
+
+def test_a_long_question_is_named_in_short_and_in_signs_that_the_page_leaves_alone() -> None:
+    note = render.rating_note(-1, "What of item:one " * 20, None)
+
+    assert "What of item\\:one What of" in note and len(note) < 240 and " …”" in note
 
 
 # -- files

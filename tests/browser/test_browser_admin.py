@@ -119,10 +119,18 @@ def test_an_admin_retrains_leaves_comes_back_reviews_and_rolls_back_while_a_read
     expect(said(page, "Answering")).to_contain_text("local-student")
     admin.shot("status")
 
-    # retrain, and close the page while it runs
+    # retrain, let it wait, let it go on, and close the page while it runs
     order(page, "retrain")
     expect(said(page, "asked for by boss")).to_contain_text("Curating")
     admin.shot("retrain")
+    order(page, "pause", "Lunch")
+    expect(said(page, "is paused:")).to_contain_text("/resume")
+    expect(said(page, "asked for by boss")).to_contain_text("paused by boss in the chat")
+    admin.shot("paused")
+    order(page, "resume")
+    expect(said(page, "asked for by boss")).to_contain_text("running")
+    expect(said(page, "asked for by boss")).to_contain_text("resumed by boss in the chat")
+    admin.shot("resumed")
     page.close()
 
     # a second window is told of the swap, and the next answer is the new model's
@@ -154,6 +162,11 @@ def test_an_admin_retrains_leaves_comes_back_reviews_and_rolls_back_while_a_read
         )
     expect(said(page, "with your answer")).to_be_visible()
     expect(page.get_by_role("button", name="Keep", exact=True)).to_have_count(1)
+    page.reload()
+    expect(page.get_by_role("button", name="Keep", exact=True)).to_have_count(1)
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_have_count(3)
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_have_count(4)
     admin.shot("reviewed")
 
     # roll back: told here and in the second window
@@ -172,10 +185,16 @@ def test_an_admin_retrains_leaves_comes_back_reviews_and_rolls_back_while_a_read
     assert admin.hosts == ann.hosts == {admin.url.removeprefix("http://")}
 
 
-def test_a_wrong_password_and_then_too_many_are_said_on_the_page(
+def test_the_sign_in_page_is_tenks_own_and_says_wrong_and_too_many_passwords(
     staffed: Running, watch: Watch
 ) -> None:
     page = (seen := watch(staffed)).page
+    page.goto(seen.url)
+    expect(page.get_by_role("heading", name="Sign in to tenk")).to_be_visible()
+    picture = page.get_by_role("img", name="Image")
+    expect(picture).to_have_attribute("src", "/public/cover.svg")
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 700
+    seen.shot("sign-in")
 
     sign_in(page, seen.url, "ann", "a wrong password")
     expect(page.get_by_text("do not belong together").first).to_be_visible()
@@ -186,3 +205,5 @@ def test_a_wrong_password_and_then_too_many_are_said_on_the_page(
 
     expect(page.get_by_text("too many wrong passwords. Try again in")).to_be_visible()
     seen.shot("too-many")
+    assert page.title() == "tenk"
+    assert seen.hosts == {seen.url.removeprefix("http://")}

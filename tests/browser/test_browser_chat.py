@@ -129,6 +129,20 @@ def test_a_starter_is_a_question_with_an_answer(chat: Running, watch: Watch) -> 
     expect(page.locator("a.element-link").first).to_be_visible()
 
 
+def test_on_a_phone_nothing_of_the_first_page_leaves_the_window(
+    chat: Running, watch: Watch
+) -> None:
+    seen = watch(chat)
+    seen.page.set_viewport_size({"width": 320, "height": 640})
+
+    page = seen.open()
+
+    seen.shot("phone")
+    for starter in page.locator("#starters button").all():
+        box = starter.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 320
+
+
 def test_a_file_dropped_on_the_page_with_a_question_is_read_and_asked(
     own_chat: Running, watch: Watch, tmp_path: Path
 ) -> None:
