@@ -26,6 +26,8 @@ OWNERS = {
     "reportlab": {"backend/samples"},
     "Stemmer": {"backend/terms.py"},
     "argon2": {"bot", "backend/cli"},
+    "croniter": {"backend/cron.py"},
+    "dbos": {"backend/durable.py"},
 }
 
 
