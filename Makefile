@@ -38,15 +38,18 @@ browser: .venv/.development
 chat: install
 	@$(BIN)/tenk chat --port $(PORT)
 
+# A file's tests stay in one process, for they share what was set up.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
 test: .venv/.development browser
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST)
 
 check: .venv/.development browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST)
 
 bench: .venv/.development
 	@for file in tests/benchmarks/bench_*.py; do \
