@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for; no test reads a developer's own home or keys."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 os.environ["CHAINLIT_APP_ROOT"] = tempfile.mkdtemp(prefix="tenk-tests-")
 os.environ["CHAINLIT_ENV_FILE"] = "no.env"  # importing chainlit writes there, and reads .env
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # as in a shell's background job: Ctrl-C would be ignored by whatever a test starts, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
