@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from backend.answers import finish
 from backend.errors import DataError
 from backend.figures import check_figures
 from backend.local.reader import (
@@ -20,6 +21,7 @@ from backend.local.reader import (
     train,
 )
 from backend.local.reader.phrasing import verb
+from backend.local.reader.refusing import sought
 from backend.passages import is_refusal
 from backend.records import CheckedFigure, Citation, Message, Passage
 
@@ -404,8 +406,42 @@ def test_the_reader_refuses_a_question_its_evidence_does_not_hold() -> None:
     told = answer("What was the goodwill impairment in fiscal 2019?")
 
     assert is_refusal(told)
-    assert "goodwill impairment, fiscal 2019" in told
+    assert "I looked for the goodwill impairment in fiscal 2019 and found nothing in" in told
     assert "Consolidated Statements of Income" in told
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("What was the churn rate?", "the churn rate"),
+        ("Who is the largest shareholder?", "the largest shareholder"),
+        ("Tell me about the space program", "the space program"),
+        ("Who won the race?", 'an answer to "Who won the race?"'),
+        ("How many moons does Jupiter have?", 'an answer to "How many moons does Jupiter have?"'),
+        ("What was said of it in 2023?", 'an answer to "What was said of it in 2023?"'),
+        ('What is meant by "gross value"?', '"gross value"'),
+        ("  What was\n revenue?", "revenue"),
+    ],
+)
+def test_a_refusal_says_in_good_english_what_was_looked_for(question: str, wanted: str) -> None:
+    assert sought(question) == wanted
+
+
+def test_a_refusal_says_what_to_do_next_and_claims_nothing_that_needs_a_source() -> None:
+    told = answer("How many moons does Jupiter have?")
+    other = answer("What was the goodwill impairment in fiscal 2012?")
+
+    assert "If the filing uses another word for it, ask by that word" in told
+    assert "If the filing for fiscal 2023 does not cover 2012, add the filing that does" in other
+    for one in (told, other):
+        assert is_refusal(one)
+        assert finish(one, [], question="").text == one
+
+
+def test_a_refusal_without_passages_names_no_place() -> None:
+    told = read([Message(role="user", content="What was revenue?")], TEACHER).answer
+
+    assert told == "The evidence does not say: I looked for revenue, and no passage was given."
 
 
 @pytest.mark.parametrize(

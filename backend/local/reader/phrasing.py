@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from backend.local.reader.asking import Asked, item_of
 from backend.local.reader.prompts import Shown
 from backend.passages import Cell
 
@@ -232,16 +231,3 @@ def quoted(sentence: str, number: int) -> str:
     at = ending.start() if ending and ending[0][:1] in (".", "!", "?", ":", ";") else len(sentence)
     closing = re.sub(r"[;,]", "", sentence[at:]) or "."
     return f"{sentence[:at]}{cited(number)}{closing}"
-
-
-def refusal(asked: Asked, passages: Sequence[Shown]) -> str:
-    """That the evidence does not hold it, and what was looked for where."""
-    company = passages[0].company if passages else ""
-    item = item_of(asked.text, company) or asked.text.rstrip("?. ")
-    wanted = ", ".join(dict.fromkeys([item, *(period.text for period in asked.periods)]))
-    if not passages:
-        return f"The evidence does not say: no passage was given. I looked for {wanted}."
-    sections = list(dict.fromkeys(shown.section for shown in passages if shown.section))[:3]
-    pages = list(dict.fromkeys(shown.page for shown in passages if shown.page))[:4]
-    where = "; ".join(sections) or (f"pages {', '.join(pages)}" if pages else "the passages given")
-    return f"The evidence does not say; I looked for {wanted} in {where}."

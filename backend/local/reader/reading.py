@@ -16,6 +16,7 @@ from backend.local.reader.features import Matrix, matrix_of
 from backend.local.reader.following import rewrite
 from backend.local.reader.prompts import Rewriting, Shown, Writing, parse
 from backend.local.reader.ratios import printed, ratio, unprinted
+from backend.local.reader.refusing import refusal
 from backend.local.reader.weights import Weights, choice
 from backend.local.reader.writing import write
 from backend.passages import Cell
@@ -95,7 +96,7 @@ def answer(task: Task, scores: NDArray[np.float64], best: int) -> str:
     if chosen.cell is not None and not unprinted(task.asked, chosen.cell):
         return _figures(task, chosen)
     if chosen.sentence is None:
-        return phrasing.refusal(task.asked, task.evidence.passages)
+        return refusal(task.asked, task.evidence.passages)
     return " ".join(_quotes(task, scores, best))
 
 
