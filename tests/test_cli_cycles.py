@@ -249,6 +249,16 @@ def test_a_cycle_without_examples_ends_in_words_and_exit_1(tmp_path: Path) -> No
     assert "tenk examples generate" in result.stdout
 
 
+def test_a_cycle_that_ended_without_a_verdict_is_shown_with_the_reason(tmp_path: Path) -> None:
+    bare = door(tmp_path / "bare")
+    told = bare("retrain", "--wait")
+
+    shown = bare("cycle", "1")
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.endswith(told.stdout)
+
+
 # -- what was
 
 
@@ -260,9 +270,14 @@ def test_cycles_are_listed_with_what_came_of_them(after: Door) -> None:
     assert row["candidate"].startswith("ft:local-student:tenk::")
 
 
-def test_a_cycle_is_shown_in_full_with_every_question(after: Door) -> None:
-    row, text = after.json("cycle", "1"), after("cycle", "1").stdout
+def test_a_cycle_is_shown_in_full_with_every_question_and_how_it_ended(
+    turned: Turned, after: Door
+) -> None:
+    row, shown = after.json("cycle", "1"), after("cycle", "1")
 
+    text = shown.stdout
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert text.endswith(turned.seen.stdout)
     asked = [one for one in row["questions"] if not one["put_aside"]]
     assert len(asked) == row["verdict"]["questions"]
     assert set(asked[0]["arms"]) == {"candidate", "active", "untuned"}

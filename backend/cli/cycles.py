@@ -199,8 +199,13 @@ def cycle(
     _echo(lines(told))
     for question in questions:
         _echo(question_lines(question))
-    still = paused_words(number, row["paused"]) or f"Cycle {number} {doing(row['state'])}."
-    _echo(ending(row) if row["ended"] else [still])
+    _echo(ending(row) if row["ended"] else [_standing(row)])
+
+
+def _standing(row: dict[str, Any]) -> str:
+    """What a cycle that has not ended waits for or does, in a line."""
+    key = row["cycle"]
+    return paused_words(key, row["paused"]) or f"Cycle {key} {doing(row['state'])}."
 
 
 def _turn(house: House, key: int, how: str) -> None:
