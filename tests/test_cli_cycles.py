@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,30 @@ def test_a_cycle_that_is_not_there_says_where_to_look(after: Door) -> None:
     assert result.returncode == 1
     assert is_one_line(result)
     assert "tenk cycles" in result.stderr
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "2147483648"])
+@pytest.mark.parametrize(
+    "words", [["cycle"], ["examples", "drop"], ["examples", "show"], ["rate", "up"]]
+)
+def test_a_number_that_no_row_can_have_is_wrong_usage(
+    tmp_path: Path, words: list[str], number: str
+) -> None:
+    command, *more = words
+    rated = [number, *more] if command == "rate" else [*more, number]
+
+    result = door(tmp_path / "bare")(command, *rated)
+
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_moments_are_told_to_programs_with_their_zone(after: Door) -> None:
+    [row], event = after.json("cycles"), after.json("cycle", "1")["events"][0]
+
+    moments = [datetime.fromisoformat(told) for told in (row["started"], event["at"])]
+
+    assert [moment.utcoffset() for moment in moments] == [timedelta(0)] * 2
 
 
 def test_the_status_counts_exam_cycle_and_spend(after: Door) -> None:

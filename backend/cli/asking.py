@@ -10,7 +10,7 @@ from uuid import uuid4
 import typer
 
 from backend.cli.opening import House, opened
-from backend.cli.printing import Json, as_json, progress
+from backend.cli.printing import LARGEST, Json, as_json, progress
 from backend.errors import DataError, TenkError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _show(turn: "Turn") -> None:
 
 
 def rate(
-    turn: Annotated[int, typer.Argument(help="The number that `tenk ask` printed.")],
+    turn: Annotated[int, typer.Argument(max=LARGEST, help="The number that `tenk ask` printed.")],
     thumb: Annotated[Thumb, typer.Argument(help="up or down.")],
     comment: Annotated[str, typer.Option(help="Why.")] = "",
     json: Json = False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backend.cli.opening import House, opened
-from backend.cli.printing import Json, as_json, table
+from backend.cli.printing import LARGEST, Json, as_json, table
 from backend.cli.telling import Thinned, ending, line, lines, paused_words, question_lines
 from backend.errors import ConfigurationError, ProviderError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks at what a cycle has done since."""
-Number = Annotated[int, typer.Argument(help="A number that `tenk cycles` lists.")]
+Number = Annotated[int, typer.Argument(max=LARGEST, help="A number that `tenk cycles` lists.")]
 
 
 def add_to(app: typer.Typer) -> None:

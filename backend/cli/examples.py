@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backend.cli.opening import House, opened
-from backend.cli.printing import Json, as_json, table
+from backend.cli.printing import LARGEST, Json, as_json, table
 from backend.cli.questions import Count, InFiling, Yes, generated, tell_rest
 from backend.errors import DataError, NotFound
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     help="The training data: what the student will learn from, and why not the rest.",
     invoke_without_command=True,
 )
-Number = Annotated[int, typer.Argument(help="A number that `tenk examples` lists.")]
+Number = Annotated[int, typer.Argument(max=LARGEST, help="A number that `tenk examples` lists.")]
 
 
 @app.callback()

@@ -4,18 +4,30 @@ import json
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON alone on stdout.")]
+LARGEST = 2**31 - 1
+"""The greatest number that a row can have in either database."""
 
 
 def as_json(value: object) -> None:
     """One JSON document on stdout, in UTF-8, whatever the terminal's locale."""
-    text = json.dumps(value, ensure_ascii=False, default=str, indent=None)
+    text = json.dumps(value, ensure_ascii=False, default=_plain, indent=None)
     sys.stdout.buffer.write(text.encode() + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _plain(value: object) -> str:
+    """What JSON has no word for: moments as ISO 8601 in UTC, whichever database they come from."""
+    if isinstance(value, datetime):
+        from backend.records import in_utc
+
+        return in_utc(value).isoformat()
+    return str(value)
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
