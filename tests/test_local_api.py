@@ -209,6 +209,23 @@ def test_a_body_that_is_no_object_is_refused(served: Served, body: bytes) -> Non
     assert (status, reply["error"]["type"]) == (400, "invalid_request_error")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "local-teacher", "messages": [{"role": "user", "content": "a \\ud800 b"}]}',
+        b'{"model": "\\udfff", "messages": [{"role": "user", "content": "a"}]}',
+        b'{"model": "local-teacher", "\\ud800": 1}',
+        b'{"model": "local-teacher", "messages": [{"role": "user", "content": "\xed\xa0\x80"}]}',
+        b'{"model": "local-teacher", "temperature": NaN, "messages": []}',
+    ],
+)
+def test_what_is_no_json_by_the_letter_is_refused(served: Served, body: bytes) -> None:
+    status, reply = post(served, "/chat/completions", body)
+
+    assert status == 400
+    assert "could not parse the JSON body" in reply["error"]["message"]
+
+
 def test_an_unknown_url_is_said_in_the_same_shape(served: Served) -> None:
     status, error = error_of(served, "/completions", {"model": "local-teacher"})
 

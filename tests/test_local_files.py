@@ -128,6 +128,12 @@ def test_a_page_of_no_size_is_refused(client: OpenAI, limit: int) -> None:
         client.files.list(limit=limit)
 
 
+@pytest.mark.parametrize("limit", ["many", "--3", "9" * 5000, "٣"])
+def test_a_page_whose_size_is_no_number_is_refused(client: OpenAI, limit: str) -> None:
+    with pytest.raises(openai.BadRequestError, match="limit"):
+        client.files.list(extra_query={"limit": limit})
+
+
 @pytest.mark.parametrize("name", ["train.txt", "train", "train.json", "train.csv"])
 def test_training_data_that_is_no_jsonl_is_refused_at_once(client: OpenAI, name: str) -> None:
     with pytest.raises(openai.BadRequestError) as caught:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
@@ -330,6 +331,11 @@ def test_jobs_are_listed_newest_first_and_found_by_their_tag(client: OpenAI) -> 
         ({"hyperparameters": {"speed": 1}}, "hyperparameters.speed", "Unknown parameter"),
         ({"method": {"type": "dpo"}}, "method.type", "'supervised'"),
         ({"method": {}}, "method.type", "Missing"),
+        (
+            {"method": {"type": "supervised", "supervised": {"epochs": 3}}},
+            "method.supervised.epochs",
+            "Unknown parameter",
+        ),
         ({"metadata": {str(n): "" for n in range(17)}}, "metadata", "at most 16 properties"),
         ({"metadata": {"k" * 65: ""}}, "metadata", "maximum length 64"),
         ({"metadata": {"k": "v" * 513}}, "metadata.k", "maximum length 512"),
@@ -352,6 +358,20 @@ def test_a_wrong_request_makes_no_job_and_says_which_field(
     assert caught.value.body["param"] == param
     assert words in str(caught.value.body["message"])
     assert [job.id for job in client.fine_tuning.jobs.list(limit=1).data] == before
+
+
+@pytest.mark.parametrize("field", ["suffix", "training_file", "validation_file", "model"])
+def test_a_request_with_half_a_letter_makes_no_job_and_spoils_no_list(
+    served: Served, client: OpenAI, field: str
+) -> None:
+    asked = {"model": "local-student", "training_file": upload(client, jsonl(*GOOD))}
+    body = json.dumps(asked | {field: "\ud800"})
+
+    refused = httpx.post(f"{served.url}/fine_tuning/jobs", content=body)
+
+    assert refused.status_code == 400
+    assert "could not parse the JSON body" in refused.json()["error"]["message"]
+    assert client.fine_tuning.jobs.list().data is not None
 
 
 @pytest.mark.parametrize("missing", ["model", "training_file"])

@@ -71,14 +71,25 @@ class EmbeddingsRequest:
 
 
 def body_of(raw: bytes) -> dict[str, Any]:
-    """The JSON object of a request's body."""
+    """The JSON object of a request's body; raises Problem.
+
+    Strictly UTF-8, without NaN and halves of surrogate pairs: what cannot be written again would
+    spoil every list that it stands in.
+    """
     try:
-        body = json.loads(raw)
+        text = raw.decode("utf-8-sig")
+        body = json.loads(text, parse_constant=_no_json)
+        if "\\u" in text:
+            json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise problems.not_json() from None
     if not isinstance(body, dict):
         raise problems.not_json()
     return cast(dict[str, Any], body)
+
+
+def _no_json(constant: str) -> float:
+    raise ValueError(constant)
 
 
 def chat_request(body: dict[str, Any]) -> ChatRequest:

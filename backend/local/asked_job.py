@@ -130,6 +130,9 @@ def _method(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
         if name not in ("type", "supervised"):
             raise problems.unknown_parameter(f"method.{name}")
     supervised = _object(method.get("supervised"), "method.supervised")
+    for name in supervised:
+        if name != "hyperparameters":
+            raise problems.unknown_parameter(f"method.supervised.{name}")
     where = "method.supervised.hyperparameters"
     older = _object(body.get("hyperparameters"), "hyperparameters")
     return older | _object(supervised.get("hyperparameters"), where), where

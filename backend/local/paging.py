@@ -1,5 +1,6 @@
 """A list and what a client asks of it go in; one page in OpenAI's shape comes out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ def asked_page(query: Mapping[str, str], *, usual: int, most: int) -> Asked:
     text = query.get("limit")
     if text is None:
         limit = usual
-    elif text.lstrip("-").isdecimal():
+    elif re.fullmatch(r"-?[0-9]{1,18}", text):
         limit = int(text)
     else:
         raise problems.wrong_type("limit", "an integer", text)
