@@ -509,6 +509,27 @@ def test_examples_that_teach_nothing_beside_others_are_counted_in_a_warning(
     assert warned[0].message.startswith("1 of 13 examples teach nothing")
 
 
+def test_an_answer_of_weight_0_is_not_learned(client: OpenAI, home: Path) -> None:
+    unweighed = [changed(content="Cost of revenue was $200 million [1].", weight=0)] * 20
+    weighed = [
+        {"messages": [*one["messages"][:-1], one["messages"][-1] | {"weight": 1}]} for one in GOOD
+    ]
+
+    plain = done(client, start(client))
+    mixed = done(client, start(client, upload(client, jsonl(*weighed, *unweighed))))
+
+    assert weights(home, mixed.fine_tuned_model) == weights(home, plain.fine_tuned_model)
+    warned = [e for e in client.fine_tuning.jobs.list_events(mixed.id) if e.level == "warn"]
+    assert warned[0].message.startswith("20 of 32 examples teach nothing")
+
+
+def test_a_file_whose_every_answer_weighs_0_fails_the_job(client: OpenAI) -> None:
+    over = done(client, start(client, upload(client, jsonl(*[changed(weight=0)] * 12))))
+
+    assert (over.status, over.error.code) == ("failed", "invalid_training_file")
+    assert "weight 0" in over.error.message
+
+
 def test_a_file_deleted_under_way_fails_the_job(client: OpenAI) -> None:
     slow = start(client, metadata={PACE: "30"})  # keeps the one trainer busy
     file = upload(client, jsonl(*GOOD))

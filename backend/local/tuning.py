@@ -117,7 +117,7 @@ def _go_on(stop: Event) -> None:
 def _lessons(examples: Sequence[Example], stop: Event) -> Iterator[Lesson]:
     for example in examples:
         _go_on(stop)
-        found = lesson(example.messages)
+        found = lesson(example.messages) if example.learned else None
         if found is not None:
             yield found
 
@@ -133,7 +133,8 @@ def _train(bench: Bench, job: Job, stop: Event) -> None:
     if taught and len(taught) < len(examples) and job.progress is None:
         said = (
             f"{len(examples) - len(taught)} of {len(examples)} examples teach nothing: their "
-            "answers neither quote a sentence nor state a figure of their own evidence"
+            "answers have weight 0, or neither quote a sentence nor state a figure of their own "
+            "evidence"
         )
         bench.jobs.say(job.id, said, "warn")
     assert base.weights is not None

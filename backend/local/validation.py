@@ -41,6 +41,8 @@ class Example:
     line: int
     messages: tuple[Message, ...]
     tokens: int
+    learned: bool = True
+    """False where the answer, the last message, has weight 0."""
 
 
 def examples_in(
@@ -70,6 +72,13 @@ def examples_in(
             f"{name} file has {len(found)} example(s), but must have at least {fewest} "
             f"example{'s' if fewest > 1 else ''}",
             code="invalid_n_examples",
+            param=param,
+        )
+    if not any(example.learned for example in found):
+        raise Unfit(
+            f"The job failed due to an invalid {param.replace('_', ' ')}. Every example's answer "
+            "has weight 0, so there is nothing to learn.",
+            code=f"invalid_{param}",
             param=param,
         )
     return found
@@ -108,7 +117,7 @@ def _example(text: str, number: int) -> Example:
         raise _Bad(
             f"{where}: the example has {tokens} tokens, but may have at most {CONTEXT_WINDOW}."
         )
-    return Example(number, messages, tokens)
+    return Example(number, messages, tokens, fields["messages"][-1].get("weight", 1) != 0)
 
 
 def _messages(told: Any, where: str) -> tuple[Message, ...]:
