@@ -703,6 +703,22 @@ def test_a_server_that_stops_in_good_order_hands_its_job_on_at_once(tmp_path: Pa
     assert any("was stopped; another goes on" in message for message in told)
 
 
+def test_a_server_that_is_told_to_end_hands_its_job_on_in_good_order(tmp_path: Path) -> None:
+    with api_process(tmp_path) as (url, process), client_of(url) as client:
+        job = start(client, metadata={PACE: "0.3"})
+        until(lambda: begun(client, job))
+        process.terminate()
+        process.wait(30)
+
+    with serve(tmp_path) as second, client_of(second.url) as client:
+        over = done(client, job)
+        told = said(client, job)
+
+    assert process.returncode == 0
+    assert over.status == "succeeded"
+    assert any("was stopped; another goes on" in message for message in told)
+
+
 def test_two_servers_on_one_home_never_run_a_job_twice(tmp_path: Path) -> None:
     with (
         serve(tmp_path) as first,
@@ -776,6 +792,20 @@ def test_a_job_that_kills_its_servers_is_given_up_with_the_reason(tmp_path: Path
     assert found.status == "failed"
     assert found.error is not None
     assert f"{MOST_DEATHS} servers died" in found.error["message"]
+
+
+def test_servers_that_die_while_a_job_waits_are_not_held_against_it(tmp_path: Path) -> None:
+    jobs, job = abandoned(tmp_path)
+    jobs.claim_abandoned("first")
+    jobs.advance(job.id, "first", "queued")
+    forget_heart(jobs)
+
+    for number in range(2 * MOST_DEATHS):
+        jobs.claim_abandoned(f"server-{number}")
+        forget_heart(jobs)
+
+    assert jobs.find(job.id).status == "queued"
+    assert jobs.find(job.id).error is None
 
 
 def test_a_server_that_dies_after_an_epoch_is_not_held_against_the_job(tmp_path: Path) -> None:

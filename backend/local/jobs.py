@@ -154,11 +154,12 @@ class Jobs:
 
     def _claim(self, job: Job, owner: str, stale: float) -> Job | None:
         died = job.owner is not None
+        suspect = died and job.status != "queued"  # one that only waits kills nobody
         with self.ledger.writing() as told:
             mine = told.execute(
                 "UPDATE jobs SET owner = ?, beat = ?, deaths = deaths + ? WHERE id = ? "
                 f"AND status IN ({_marks(UNFINISHED)}) AND (owner IS NULL OR beat < ?)",
-                (owner, time.time(), int(died), job.id, *UNFINISHED, stale),
+                (owner, time.time(), int(suspect), job.id, *UNFINISHED, stale),
             ).rowcount
             if mine:
                 why = "died" if died else "was stopped"
@@ -167,7 +168,7 @@ class Jobs:
                 _say(told, job.id, said, "warn")
         if not mine:
             return None
-        if job.deaths + died >= MOST_DEATHS:
+        if job.deaths + suspect >= MOST_DEATHS:
             self.fail(
                 job.id,
                 owner,

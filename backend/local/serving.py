@@ -1,5 +1,6 @@
 """A home goes in; a running local API comes out, reachable over HTTP until it is closed."""
 
+import signal
 import socket
 import threading
 import urllib.error
@@ -57,14 +58,19 @@ def serve(
 
 
 def run(home: Path, host: str, port: int, key: str | None) -> None:
-    """The local API in this thread, until a signal ends it. Raises ConfigurationError where the
-    port is taken."""
+    """The local API in this thread, the main one, until a signal ends it; its jobs are left to
+    whichever server looks next. Raises ConfigurationError where the port is taken."""
+    signal.signal(signal.SIGTERM, _end)  # uvicorn raises it once more when it has stopped
     with _listen(host, port) as listening:
         app = create_app(home, key=key)
         try:
             _server(app).run(sockets=[listening])
         finally:
             app.state.tuner.close()
+
+
+def _end(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _server(app: FastAPI) -> uvicorn.Server:
