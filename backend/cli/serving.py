@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli.opening import opened
-from backend.cli.printing import Json, as_json, table
-from backend.errors import DataError
+from backend.cli.printing import LARGEST, Json, as_json, table
+from backend.errors import DataError, NotFound
 
 
 def add_to(app: typer.Typer) -> None:
@@ -90,7 +90,7 @@ def verify(
 
     told = _certificate(certificate)
     if save is not None:
-        save.write_text(jsonlib.dumps(told, indent=1), encoding="utf-8")
+        _save(told, save)
     found = verify_certificate(told)
     if json:
         as_json({"ok": found.ok, "reason": found.reason})
@@ -100,14 +100,28 @@ def verify(
         raise typer.Exit(1)
 
 
+def _save(told: Any, file: Path) -> None:
+    draft = file.with_name(file.name + ".part")
+    try:
+        draft.write_text(jsonlib.dumps(told, indent=1), encoding="utf-8")
+        draft.replace(file)
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {file}: {error.strerror}. Name a file in a folder that exists."
+        ) from None
+
+
 def _certificate(name: str) -> Any:
-    if name.isdigit() and not Path(name).exists():
+    from backend.promotion import from_text
+
+    if name.isdecimal() and not Path(name).exists():
         return _stored_certificate(int(name))
     try:
-        return jsonlib.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return from_text(Path(name).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, DataError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise DataError(
-            f"Cannot read a certificate from {name}: {error}. Expected the JSON file that "
+            f"Cannot read a certificate from {name!r}: {why}. Expected the JSON file that "
             "`tenk verify CYCLE --save FILE` writes."
         ) from None
 
@@ -117,6 +131,8 @@ def _stored_certificate(key: int) -> Any:
     from backend.store.cycles import verdict as one_verdict
     from backend.store.database import transaction
 
+    if key > LARGEST:
+        raise NotFound("cycle", key, "tenk cycles")
     with opened() as house, transaction(house.engine) as session:
         row = one_cycle(session, key)
         if row.verdict is None:

@@ -1,6 +1,6 @@
 """Scorecards -> verdict: what a candidate must show before it may answer readers. Pure."""
 
-from backend.promotion.certificates import Verification, certificate, verify
+from backend.promotion.certificates import Verification, certificate, from_text, verify
 from backend.promotion.deciding import (
     Continue,
     Decision,
@@ -28,6 +28,7 @@ __all__ = [
     "certificate",
     "conclude",
     "decide",
+    "from_text",
     "pocock_bound",
     "policy_for",
     "verify",

@@ -5,12 +5,12 @@ JSON (keys sorted, no spaces, UTF-8) without the sum itself.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, cast
 
-from backend.errors import TenkError
+from backend.errors import DataError, TenkError
 from backend.promotion.deciding import Policy, Verdict, conclude, policy_for
 from backend.promotion.scorecards import Card, Scorecards, clean
 
@@ -74,32 +74,81 @@ def certificate(
     return body | {"sha256": _sum(body)}
 
 
+def from_text(text: str) -> Any:
+    """The JSON value of a certificate's file.
+
+    Raises DataError where it is no JSON, or where a person and a program could read it
+    differently: a name that stands there twice, a number whose last digits no computer keeps.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_named_once, parse_float=_exact)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"It is no JSON that tenk wrote: {error}") from None
+
+
+def _named_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands in one object twice")
+    return told
+
+
+def _exact(digits: str) -> float:
+    if repr(float(digits)) != digits:
+        raise ValueError(f"the number {digits} is not written as a computer keeps it")
+    return float(digits)
+
+
 def verify(told: object) -> Verification:
     """Recompute the verdict from the certificate alone. Never raises: a bad file is a reason."""
-    if not isinstance(told, dict):
-        return Verification(False, "This is no certificate: expected a JSON object.")
-    body = cast(dict[str, Any], told)
+    body = cast(dict[str, Any], told) if isinstance(told, dict) else {}
+    if (version := body.get("format")) != FORMAT:
+        found = f"found {version!r}" if version else "found none"
+        return Verification(
+            False, f'This is no certificate that this tenk reads: expected "{FORMAT}", {found}.'
+        )
     try:
         found = _sum({name: value for name, value in body.items() if name != "sha256"})
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return Verification(False, "The certificate holds something that is not plain JSON.")
     if found != body.get("sha256"):
-        return Verification(False, f"The sha256 is not the content's, which is {found}.")
+        return Verification(
+            False,
+            "The certificate was changed after it was written: its sha256 is not that of its "
+            f"content, which is {found}.",
+        )
     try:
         contents = _read(body)
         verdict = conclude(contents.scorecards, policy_for(**asdict(contents.policy)))
     except (TenkError, ValueError, ArithmeticError) as error:
-        reason = str(error).splitlines()[0]
-        return Verification(False, f"The certificate cannot be read: {reason}")
-    if contents.format != FORMAT:
-        return Verification(False, f"The format is {contents.format!r}; expected {FORMAT!r}.")
+        return Verification(False, f"The certificate cannot be read: {_reason(error)}")
     if verdict != contents.verdict:
         return Verification(
             False,
             f"The verdict does not follow: the scores say {_line(verdict)}, the certificate "
             f"{_line(contents.verdict)}.",
         )
-    return Verification(True, f"The verdict follows from the scores: {_line(verdict)}.")
+    return Verification(
+        True, f"The verdict follows from the scores: {_line(verdict)}.{_about(contents.models)}"
+    )
+
+
+def _about(models: Mapping[str, str]) -> str:
+    """Whose scores they are; a certificate shown for another model's shows itself so."""
+    candidate, active, judge = (models.get(arm) for arm in ("candidate", "active", "judge"))
+    return f" It is about {candidate} against {active}, judged by {judge}."
+
+
+def _reason(error: Exception) -> str:
+    """The first thing that is wrong, and where."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def _line(verdict: Verdict) -> str:
