@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from backend.datasets import dropped_words
 from backend.scheduling import last_words, next_words
 from backend.standing import verdict_words
 from bot.render import plain
@@ -16,15 +17,6 @@ DAYS = 7
 """Days of agreement that a status shows, the last ones."""
 MANY = 8
 """Examples that a status names in one line, the last ones."""
-RULES = {
-    "exam": "for the exam alone",
-    "refusal": "refusals",
-    "repeat": "repeats",
-    "thumbs-down": "with a thumb down",
-    "not whole": "not finished",
-    "unsourced": "without a source",
-}
-"""Why examples are dropped, after how many; other rules are called by their names."""
 
 
 def status_text(row: dict[str, Any]) -> str:
@@ -81,14 +73,8 @@ def _running(cycle: dict[str, Any] | None) -> str:
 
 
 def _examples(told: dict[str, Any]) -> str:
-    dropped = told["dropped_by_rule"].items()
-    rules = ", ".join(f"{count} {_rule(rule, count)}" for rule, count in dropped)
+    rules = plain(", ".join(dropped_words(told["dropped_by_rule"])))
     return f"{told['kept']} kept, {told['dropped']} dropped" + (f" ({rules})" if rules else "")
-
-
-def _rule(rule: str, count: int) -> str:
-    said = plain(RULES.get(rule, rule))
-    return said.removesuffix("s") if count == 1 and rule in ("refusal", "repeat") else said
 
 
 def _exam(told: dict[str, int]) -> str:

@@ -277,7 +277,7 @@ def test_dropped_examples_are_counted_in_words() -> None:
 
     shown = reporting.status_text(status(examples=told))
 
-    reasons = "9 for the exam alone, 2 refusals, 1 repeat, 1 too long, 1 unheard of"
+    reasons = "9 for the exam alone, 2 refusals, 1 repeat, 1 too long for the student, 1 unheard of"
     assert f"1 kept, 14 dropped ({reasons})" in shown
 
 

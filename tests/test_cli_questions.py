@@ -240,6 +240,33 @@ def test_examples_are_imported_once_and_say_which_of_them_teach(bare: Desk, tmp_
     assert len(bare.json("examples")) == 3
 
 
+def test_why_examples_are_dropped_is_told_in_words_at_every_door(
+    bare: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "chat.jsonl"
+    lines = [
+        *[chat_line(f"What was debt in {n}?", "The evidence does not say.") for n in (2024, 2025)],
+        chat_line("What was cash in 2025?", "Cash was $99 million [1]."),
+        *[
+            chat_line(f"What was revenue in {n}?", "It was $4 million [1].")
+            for n in range(2000, 2010)
+        ],
+    ]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    told = bare("examples", "import", str(file)).stdout
+    status = bare("status").stdout
+    bare("retrain", "--wait")
+    note = bare("cycle", "1").stdout
+
+    assert told.splitlines()[1:] == ["  2 refusals", "  1 without a source"]
+    assert [line.strip() for line in status.splitlines() if line.startswith(" ")][:2] == [
+        "2 refusals",
+        "1 without a source",
+    ]
+    assert "3 dropped (2 refusals, 1 without a source)" in note
+
+
 def test_the_articles_own_file_keeps_at_most_30_of_65(bare: Desk, shared_data: Path) -> None:
     file = shared_data / "nvidia" / "gpt4_finetuning_events.jsonl"
 

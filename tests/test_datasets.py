@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from backend.answers import messages_for
 from backend.datasets import (
     Curated,
+    Rule,
     Rules,
     curate,
+    dropped_words,
     exam_side,
     from_chat_jsonl,
     group_of,
@@ -389,3 +391,11 @@ def test_the_articles_refine_step_repeats_are_named_and_the_last_of_each_kept(
             if normalised(other.example.question) == normalised(one.example.question)
         ][-1]
         assert later.state == "kept"
+
+
+def test_every_rule_has_words_of_its_own() -> None:
+    told = dropped_words(dict.fromkeys(get_args(Rule), 2))
+
+    assert len(set(told)) == len(get_args(Rule))
+    assert not {f"2 {rule}" for rule in get_args(Rule)} & set(told)
+    assert dropped_words({"refusal": 1, "repeat": 1}) == ["1 refusal", "1 repeat"]

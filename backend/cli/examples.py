@@ -196,7 +196,7 @@ def take_in(
     """Read examples from a file, and say which of them teach. What is there already stays once."""
     from collections import Counter
 
-    from backend.datasets import from_chat_jsonl
+    from backend.datasets import dropped_words, from_chat_jsonl
     from backend.store.database import transaction
     from backend.store.turns import add_examples, examples
 
@@ -228,8 +228,8 @@ def take_in(
         f"Added {row['added']} examples; {row['already_there']} were there already. Of those added "
         f"{row['kept']} teach, {row['dropped']} are dropped: tenk examples"
     )
-    for rule, count in row["dropped_by_rule"].items():
-        typer.echo(f"  {count} x {rule}")
+    for told in dropped_words(row["dropped_by_rule"]):
+        typer.echo(f"  {told}")
 
 
 def _content(example: "Example") -> str:

@@ -76,6 +76,7 @@ def status(json: Json = False) -> None:
 
 def status_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
     """A status for a person: what each line is about, and what it tells."""
+    from backend.datasets import dropped_words
     from backend.standing import verdict_words
 
     active, since, examples = row["active"], row["activation"], row["examples"]
@@ -95,7 +96,7 @@ def status_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
         ("filings", str(row["filings"])),
         ("turns", f"{row['turns']} ({row['unfinished']} stopped or failed)"),
         ("examples", f"{examples['kept']} kept, {examples['dropped']} dropped"),
-        *[("", f"{count} x {rule}") for rule, count in examples["dropped_by_rule"].items()],
+        *[("", told) for told in dropped_words(examples["dropped_by_rule"])],
         ("exam", f"{exam['active']} questions, {exam['quarantined']} put aside"),
         *_schedule_lines(row["schedule"]),
         *_watching_lines(row),

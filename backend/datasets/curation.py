@@ -6,7 +6,7 @@ thumbs-down after an export still counts in the next.
 
 import hmac
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,17 @@ Rule = Literal[
     "by hand", "not whole", "thumbs-down", "refusal", "unsourced", "too long", "exam", "repeat"
 ]
 
-
+WORDS: dict[str, str] = {
+    "by hand": "dropped by hand",
+    "not whole": "not finished",
+    "thumbs-down": "with a thumb down",
+    "refusal": "refusals",
+    "unsourced": "without a source",
+    "too long": "too long for the student",
+    "exam": "for the exam alone",
+    "repeat": "repeats",
+}
+"""Why examples are dropped, after how many."""
 EXAM_REASON = "it belongs to the exam, so it can never be trained on"
 
 
@@ -61,6 +71,16 @@ def curate(rows: Sequence[tuple[Example, Turn | None]], rules: Rules = Rules()) 
         if one.state == "kept" and not (before and _by_hand(before) and not _by_hand(one)):
             chosen[key] = one
     return [_unless_repeated(one, chosen.get(_sameness(one.example))) for one in decided]
+
+
+def dropped_words(by_rule: Mapping[str, int]) -> list[str]:
+    """How many examples each rule dropped, as people say it: "2 refusals", "1 repeat"."""
+    return [f"{count} {_words(rule, count)}" for rule, count in by_rule.items()]
+
+
+def _words(rule: str, count: int) -> str:
+    said = WORDS.get(rule, rule)
+    return said.removesuffix("s") if count == 1 and rule in ("refusal", "repeat") else said
 
 
 def _by_hand(one: Curated) -> bool:

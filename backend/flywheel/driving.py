@@ -347,8 +347,7 @@ class Flywheel:
 def _dropped(rules: dict[str, int]) -> str:
     if not rules:
         return ""
-    told = ", ".join(f"{count} {rule}" for rule, count in rules.items())
-    return f"; {sum(rules.values())} dropped ({told})"
+    return f"; {sum(rules.values())} dropped ({', '.join(datasets.dropped_words(rules))})"
 
 
 def _estimated(spent: exam.Estimate) -> str:
