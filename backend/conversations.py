@@ -1,38 +1,65 @@
 """A question asked and its reply in, a turn for the log out; it alone knows what is masked."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from re import Match
+from functools import partial
 
 from backend.records import CheckedFigure, Citation, Message, Passage, Turn, Usage, now
 
+# Other signs for a sign, one for one: the patterns below know one dash, one blank, plain digits.
+_FOLDED = str.maketrans(
+    dict.fromkeys("‐‑‒–—―−－﹣", "-")
+    | dict.fromkeys("\t\u00a0\u2007\u2009\u202f\u3000", " ")
+    | dict(zip("０１２３４５６７８９＠．＋（）", "0123456789@.+()", strict=True))
+)
+_AT, _DOT = r" ?[(\[{] ?at ?[)\]}] ?", r" ?[(\[{] ?dot ?[)\]}] ?"
 _EMAIL = re.compile(
-    r"(?<![\w.+%-])[\w.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}\b"
-)
-_BEFORE = r"(?<![\w$€£.,:/-])"  # not inside a figure, an amount or a longer number
-_AFTER = r"(?!\w|[.,:/-]?\d|\s?%|\s(?:thousand|million|billion|trillion|dollars|shares)\b)"
-_CARD = re.compile(_BEFORE + r"[3-6]\d(?:[ -]?\d){11,17}" + _AFTER)
-_SSN = re.compile(
-    _BEFORE + r"(?!000|666|9)\d{3}(?P<between>[-‐‑–])(?!00)\d{2}(?P=between)(?!0000)\d{4}" + _AFTER
-)
-_SSN_NAMED = re.compile(
-    r"(?P<name>\b(?:ssn|social security(?: number| no\.?)?|social)\b[^\d$]{0,15})"
-    r"(?!000|666|9)\d{3} ?(?!00)\d{2} ?(?!0000)\d{4}" + _AFTER,
+    r"(?<![\w.+%-])(?:[\w.+%-]{1,64}(?:['&/=~!#$*^|][\w.+%-]{1,64}){0,2}|\"[^\"\n@]{1,64}\")"
+    rf"(?:@|{_AT})[\w-]{{1,63}}(?:(?:\.|{_DOT})[\w-]{{1,63}}){{0,8}}(?:\.|{_DOT})"
+    r"(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![^\W_])",
     re.IGNORECASE,
 )
-_PHONE = re.compile(
-    _BEFORE + r"(?:\+?1[ .-]?)?"
-    r"(?:\([2-9]\d{2}\) ?[2-9]\d{2}[ .-]?\d{4}"
-    r"|[2-9]\d{2}(?P<between>[.‐‑–-])[2-9]\d{2}(?P=between)\d{4}"
-    r"|[2-9]\d{2} [2-9]\d{2} (?!(?:19|20)\d\d\b)\d{4})" + _AFTER
+# Not inside a figure, an amount or a longer number.
+_BEFORE = r"(?<![\w$€£])(?<!\d[.,:/-])(?<![\s$€£(]-)"
+_AFTER = r"(?!\w|[.-]\d| ?%| (?:thousand|million|billion|trillion|dollars|shares)\b)"
+_CARD = re.compile(
+    _BEFORE + r"(?P<number>(?:[3-6]\d|2[2-7])(?:[ -]?\d){11,17}"
+    r"|[2-6]\d{3}(?P<between> ?[./-] ?|  )\d{4}(?P=between)\d{4}(?P=between)\d{4})" + _AFTER
 )
-_PHONE_ABROAD = re.compile(_BEFORE + r"\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,6}" + _AFTER)
+_SSN = re.compile(
+    _BEFORE + r"(?P<number>\d{3}(?P<between> ?- ?)\d{2}(?P=between)\d{4}"
+    r"|(?!000|666|9)\d{3} (?!00)\d{2} (?!0000|19\d\d|20\d\d)\d{4})" + _AFTER
+)
+_SSN_NAMED = re.compile(
+    r"\b(?:ssn|ss ?#|social security(?: number| no\.?)?|social)[^\d$]{0,15}"
+    r"(?P<number>\d{3}[ .-]?\d{2}[ .-]?\d{4})" + _AFTER,
+    re.IGNORECASE,
+)
+_EXTENSION = r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
+_PHONE = re.compile(
+    _BEFORE + r"(?P<number>(?:\+?1[ .-]?)?"
+    r"(?:\([2-9]\d{2}\)[ .-]?[2-9]\d{2}[ .-]?\d{4}"
+    r"|[2-9]\d{2}(?P<between> ?[./-] ?)[2-9]\d{2}(?P=between)\d{4}"
+    r"|[2-9]\d{2}[./-][2-9]\d{2}[ .-]\d{4}"
+    r"|[2-9]\d{2} {1,2}[2-9]\d{2}[ -] ?(?!(?:19|20)\d\d\b)\d{4}"
+    rf"|(?!\d{{7}}000)[2-9]\d{{2}}[2-9]\d{{6}}){_EXTENSION})" + _AFTER,
+    re.IGNORECASE,
+)
+_PHONE_ABROAD = re.compile(
+    _BEFORE + r"(?P<number>(?:\+|00)[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,4}\)?){2,6}"
+    rf"{_EXTENSION})" + _AFTER,
+    re.IGNORECASE,
+)
+_PHONE_AT_HOME = re.compile(  # in countries where it begins with a nought
+    _BEFORE + r"(?P<number>\(?0[1-9]\d{0,3}\)?(?P<between>[ ./-])(?!19\d\d\b|20\d\d\b)\d{2,4}"
+    r"(?:(?P=between)(?!19\d\d\b|20\d\d\b)\d{2,4}){0,3})" + _AFTER
+)
 _PHONE_NAMED = re.compile(
-    r"(?P<name>\b(?:phone|telephone|tel|mobile|cell|fax|call(?: me)?|text(?: me)?|whatsapp)\b"
-    r"(?: number| no\.?)?(?: is| at| on)?[ :.]{1,3})"
-    r"[+(]?\d[\d ().-]{5,17}\d" + _AFTER,
+    r"\b(?:(?:tele|cell|mobile)?phone|tel|mobile|mob|cell|fax|whatsapp|sms|my (?:\w{1,12} )?number"
+    r"|(?:call|text|ring|reach|contact)(?: me| us)?)\b(?: number| no\b\.?)?(?: is| at| on| under)?"
+    r"[ :.#=]{1,4}(?P<number>[+(]?\d[\d ()./-]{5,17}\d" + rf"{_EXTENSION})" + _AFTER,
     re.IGNORECASE,
 )
 
@@ -43,34 +70,46 @@ def mask(text: str) -> str:
     Card numbers are those that pass the Luhn check. Figures stay: an amount, a number with
     commas, a date, a filing's accession number is none of these.
     """
-    masked = _EMAIL.sub("[e-mail]", text)
-    masked = _CARD.sub(_card, masked)
-    masked = _SSN.sub("[social security number]", masked)
-    masked = _SSN_NAMED.sub(r"\g<name>[social security number]", masked)
-    masked = _PHONE_ABROAD.sub(_phone_abroad, masked)
-    masked = _PHONE_NAMED.sub(_phone_named, masked)
-    return _PHONE.sub("[phone number]", masked)
+    text = _masked(text, _EMAIL, "[e-mail]")
+    text = _masked(text, _CARD, "[card number]", _passes_luhn)
+    for pattern in (_SSN, _SSN_NAMED):
+        text = _masked(text, pattern, "[social security number]")
+    for pattern, least, most in (
+        (_PHONE_ABROAD, 10, 17),
+        (_PHONE_NAMED, 7, 17),
+        (_PHONE_AT_HOME, 9, 11),
+        (_PHONE, 10, 17),
+    ):
+        text = _masked(text, pattern, "[phone number]", partial(_dials, least, most))
+    return text
 
 
-def _digits(text: str) -> str:
-    return "".join(letter for letter in text if letter.isdigit())
+def _masked(
+    text: str, pattern: re.Pattern[str], word: str, fits: Callable[[str], bool] = bool
+) -> str:
+    """The text with `word` in place of each match that fits, or of its group "number"."""
+    part = "number" if "number" in pattern.groupindex else 0
+    while True:  # what is masked no longer hides the number that follows it
+        found = [m for m in pattern.finditer(text.translate(_FOLDED)) if fits(m[part])]
+        if not found:
+            return text
+        for match in reversed(found):
+            start, end = match.span(part)
+            text = f"{text[:start]}{word}{text[end:]}"
 
 
-def _card(match: Match[str]) -> str:
-    """Mask what passes the check of ISO/IEC 7812 (Luhn); other long numbers stay."""
-    digits = [int(digit) for digit in reversed(_digits(match[0]))]
+def _passes_luhn(number: str) -> bool:
+    """Whether a number passes the check of ISO/IEC 7812; other long numbers stay."""
+    digits = [int(digit) for digit in reversed(re.findall(r"\d", number))]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
-    valid = len(digits) >= 13 and (sum(digits[::2]) + sum(doubled)) % 10 == 0
-    return "[card number]" if valid else match[0]
+    return len(digits) >= 13 and (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
-def _phone_abroad(match: Match[str]) -> str:
-    return "[phone number]" if 10 <= len(_digits(match[0])) <= 15 else match[0]
-
-
-def _phone_named(match: Match[str]) -> str:
-    number = match[0][len(match["name"]) :]
-    return f"{match['name']}[phone number]" if len(_digits(number)) >= 7 else match[0]
+def _dials(least: int, most: int, number: str) -> bool:
+    """Whether a number has as many digits, and is more than years in a row."""
+    if not least <= len(re.findall(r"\d", number)) <= most:
+        return False
+    return not all(re.fullmatch(r"(?:19|20)\d\d", part) for part in re.findall(r"\d+", number))
 
 
 @dataclass(frozen=True, slots=True)

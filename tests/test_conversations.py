@@ -30,6 +30,29 @@ from backend.records import CheckedFigure, Citation, Message, Passage, Usage, no
             "a@b.example and 212-555-0187, 5555555555554444",
             "[e-mail] and [phone number], [card number]",
         ),
+        # as people really write them: labels without a blank, other signs, lists
+        ("ssn:123-45-6789 tel:415-555-2671", "ssn:[social security number] tel:[phone number]"),
+        ("cc:4111111111111111", "cc:[card number]"),
+        (
+            "call 4155552671 or reach me on 555-2671",
+            "call [phone number] or reach me on [phone number]",
+        ),
+        ("I am 4155552671", "I am [phone number]"),
+        ("415 555-2671, (415)-555-2671", "[phone number], [phone number]"),
+        ("415-555-2671/415-555-2672,415-555-2673", "[phone number]/[phone number],[phone number]"),
+        ("415-555-2671x23, 415-555-2671 ext. 23", "[phone number], [phone number]"),
+        ("415—555—2671 and ４１５-５５５-２６７１", "[phone number] and [phone number]"),
+        (
+            "020 7946 0958, 0049 30 901820, 01 42 68 53 00",
+            "[phone number], [phone number], [phone number]",
+        ),
+        ("123 45 6789 or 123−45−6789", "[social security number] or [social security number]"),
+        ("987-65-4321", "[social security number]"),
+        ("2223003122003222", "[card number]"),
+        ("4111.1111.1111.1111, 4111–1111–1111–1111", "[card number], [card number]"),
+        ("4111\u00a01111\u00a01111\u00a01111", "[card number]"),
+        ("o'brien@acme.com, müller@exämple.de, 用户@例子.公司", "[e-mail], [e-mail], [e-mail]"),
+        ("jane (at) acme [dot] com", "[e-mail]"),
     ],
 )
 def test_what_names_a_person_is_masked(said: str, kept: str) -> None:
@@ -57,6 +80,11 @@ def test_what_names_a_person_is_masked(said: str, kept: str) -> None:
         "Call options at 120.50-135.75, fax revenue",
         "Text of Item 1A in 2023",
         "See note @ page 12",
+        "Mobile 2022-2023 revenue, cell 2021 2022",
+        "Is net income 4368000000 right?",
+        "Net income 3,415 555 2671 and 123 45 2021",
+        "ASC 842-20-50-1, ASU 2016-13, file 001-37845, 95051-1234",
+        "2022–2023 – a change of 5 %, 01.29.2023",
     ],
 )
 def test_figures_and_references_are_never_taken_for_a_person(said: str) -> None:
@@ -73,6 +101,7 @@ def test_masking_a_very_long_question_takes_no_time_to_speak_of() -> None:
     masked = mask(hostile)
 
     assert "[card number]" not in masked
+    assert mask("415-555-2671," * 300) == "[phone number]," * 300
 
 
 PASSAGE = Passage(
