@@ -86,15 +86,19 @@ def retriever(
     limit: int,
     passing_over: Iterable[str] = (),
     statements: Sequence[str] = (),
+    sections: Sequence[str] = (),
 ) -> StoreRetriever:
-    """A hybrid retriever over these filings alone, or over the tables of their statements.
+    """A hybrid retriever over these filings alone, over the tables of their statements, or over
+    the sections whose titles hold one of `sections`.
 
     It is given questions with their embedding.
     """
     only = MetadataFilter(key="filing", value=list(filings), operator=FilterOperator.IN)
     filters: list[MetadataFilter | MetadataFilters] = [only]
     if statements:
-        filters += [MetadataFilter(key="kind", value="table"), _titled(statements)]
+        filters += [MetadataFilter(key="kind", value="table"), _titled(_forms(statements))]
+    if sections:
+        filters.append(_titled(sections))
     query = VectorStoreQuery(
         similarity_top_k=limit,
         mode=VectorStoreQueryMode.HYBRID,
@@ -103,10 +107,16 @@ def retriever(
     return StoreRetriever(store, query, passing_over=tuple(passing_over))
 
 
-def _titled(statements: Sequence[str]) -> MetadataFilters:
-    """Sections of these names, "Consolidated" or not, in plural or singular."""
+def _forms(statements: Sequence[str]) -> list[str]:
+    """Names of statements, "Consolidated" or not, in plural and singular."""
     names = [name.removeprefix("Consolidated ") for name in statements]
-    names += [name.replace("Statements", "Statement").replace("Sheets", "Sheet") for name in names]
+    return names + [
+        name.replace("Statements", "Statement").replace("Sheets", "Sheet") for name in names
+    ]
+
+
+def _titled(names: Sequence[str]) -> MetadataFilters:
+    """Sections whose titles hold one of the names."""
     match = FilterOperator.TEXT_MATCH_INSENSITIVE
     return MetadataFilters(
         filters=[MetadataFilter(key="section", value=name, operator=match) for name in names],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from backend.errors import DataError, NotFound, ProviderError
 from backend.index import rows, vectors
 from backend.index.choosing import choose
+from backend.index.people import People, people_needed, with_people
 from backend.index.ranking import CANDIDATES, in_turn, rank, with_statements
 from backend.index.statements import statements_needed
 from backend.records import Chunk, Filing, Passage
@@ -194,10 +195,18 @@ class _Looking:
         if needed.names:
             tables = await self._retrieve(filings, limit=FEW, statements=needed.names)
             found = with_statements(found, tables, parts=needed.parts)
+        if people := people_needed(self.question):
+            named = await self._retrieve(filings, limit=FEW, people=people)
+            found = with_people(found, named, people)
         return found
 
     async def _retrieve(
-        self, filings: Sequence[Filing], *, limit: int, statements: Sequence[str] = ()
+        self,
+        filings: Sequence[Filing],
+        *,
+        limit: int,
+        statements: Sequence[str] = (),
+        people: People | None = None,
     ) -> list[Passage]:
         from llama_index.core.schema import QueryBundle
 
@@ -209,8 +218,10 @@ class _Looking:
             limit=limit,
             passing_over=self.passing_over,
             statements=statements,
+            sections=people.sections if people else (),
         )
-        found = await search.aretrieve(QueryBundle(self.question, embedding=self.vector))
+        words = people.words if people else self.question
+        found = await search.aretrieve(QueryBundle(words, embedding=self.vector))
         by_id = {filing.id: filing for filing in filings}
         return [_evidence(hit, by_id) for hit in found]
 

@@ -130,7 +130,7 @@ participant employee employees level program plan customer customers supplier su
 pacific america american americas africa china chinese japan india germany france italy spain canada
 mexico brazil korea taiwan kingdom australia north south east west eastern western middle
 """
-_NO_NAME = frozenset(_TITLES.split())
+NO_NAME = frozenset(_TITLES.split())
 """Words in capitals that are no name of a person or a firm."""
 
 
@@ -189,7 +189,7 @@ def _names_one(asked: Asked, sentence: Sentence) -> bool:
         return True
     for match in _NAME.finditer(sentence.text):
         told = [word.strip(".,'\u2019").lower() for word in re.split(r"[\s&]+", match[0])]
-        own = [word for word in told if word and word not in _NO_NAME]
+        own = [word for word in told if word and word not in NO_NAME]
         strange = [word for word in own if not asked.every & {*stem_tuple(word)}]
         if strange and (len(own) > 1 or match.start() > 0):
             return True

@@ -14,6 +14,7 @@ from backend.local.reader.cell_years import years_of
 from backend.local.reader.evident import Mask, evident
 from backend.local.reader.features import Matrix, matrix_of
 from backend.local.reader.following import rewrite
+from backend.local.reader.offices import by_name
 from backend.local.reader.prompts import Rewriting, Shown, Writing, parse
 from backend.local.reader.ratios import printed, ratio, unprinted
 from backend.local.reader.refusing import refusal
@@ -88,6 +89,9 @@ def read(messages: Sequence[Message], weights: Weights) -> Reading:
 def answer(task: Task, scores: NDArray[np.float64], best: int) -> str:
     """The words for the candidate at `best`, given every candidate's score."""
     chosen = task.evidence.candidates[best]
+    named = by_name(task.asked, task.evidence.passages)
+    if named is not None:
+        return named or refusal(task.asked, task.evidence.passages)
     if chosen.sentence is None:
         if share := printed(task.asked, task.evidence):
             return _figures(task, share)
