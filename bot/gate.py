@@ -43,6 +43,10 @@ POLICY = "; ".join(
     )
 )
 """The page may ask its own host and no other, and run no script but its own."""
+OPEN = (
+    "Nobody has to sign in to this tenk any more, and other machines reach it, so it answers "
+    "nobody. Add a user on its machine: tenk users add NAME --role admin; or start it on 127.0.0.1."
+)
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,10 @@ class Gate:
     """Whom a cookie stands for."""
     welcome: Callable[[], str | None]
     """A cookie for somebody who comes with none; None where a password is asked for."""
-    local_only: Callable[[], bool]
-    """Whether only names of this machine are answered to."""
+    nobody_signs_in: Callable[[], bool]
+    """Whether who comes is the local admin: then only names of this machine are answered to."""
+    reachable: bool
+    """Whether another machine could send what only looks as if it came from this one."""
     scripts: str
     """Hashes of the scripts that stand in the page itself, for its policy."""
 
@@ -74,8 +80,11 @@ class Gate:
     def _refused(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self.local_only() and _name(host) not in LOOPBACK:
-            return f"This tenk answers on this machine only, and was asked as {host!r}."
+        if self.nobody_signs_in():
+            if self.reachable:
+                return OPEN
+            if _name(host) not in LOOPBACK:
+                return f"This tenk answers on this machine only, and was asked as {host!r}."
         origin = headers.get("origin")
         safe = scope["type"] == "http" and scope["method"] in ("GET", "HEAD", "OPTIONS")
         if origin and not safe and not _same(origin, headers):

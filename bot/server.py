@@ -33,7 +33,7 @@ from backend.store.locking import only_one
 from bot.gate import Gate
 from bot.opening import House, open_house
 from bot.page import lay_out, secret
-from bot.signin import refuse_open_chat
+from bot.signin import reaches_others, refuse_open_chat
 
 if TYPE_CHECKING:
     from backend.settings import Settings
@@ -63,8 +63,9 @@ def run(host: str, port: int) -> None:
         key = secrets.token_urlsafe(24)
         address = address_of(listening)
         house = open_house(settings, LocalApi(url=f"{address}/v1", key=key))
-        refuse_open_chat(host, sign_in=house.sign_in.required())
-        served = build(house, key)
+        number = str(listening.getsockname()[0])
+        refuse_open_chat(number, sign_in=house.sign_in.required())
+        served = build(house, key, reachable=reaches_others(number))
         from bot.losing import tell_what_was_lost  # it knows Chainlit, which `build` imports
 
         with only_one(house.engine, settings.home, "chat") as alone:
@@ -73,8 +74,11 @@ def run(host: str, port: int) -> None:
             asyncio.run(_serve(served, listening, f"tenk is ready: {address}"))
 
 
-def build(house: House, key: str) -> Served:
-    """The chat over a house: Chainlit, our routes before it, the local API under /v1, the gate."""
+def build(house: House, key: str, *, reachable: bool) -> Served:
+    """The chat over a house: Chainlit, our routes before it, the local API under /v1, the gate.
+
+    `reachable` says whether other machines reach the address that it is served at.
+    """
     _tell_chainlit(house.settings)
     # Chainlit reads its settings when it is imported: only now are they laid out.
     from chainlit.auth import create_jwt
@@ -120,7 +124,8 @@ def build(house: House, key: str) -> Served:
         app,
         believe=house.sign_in.of_cookie,
         welcome=welcome,
-        local_only=lambda: not house.sign_in.required(),
+        nobody_signs_in=lambda: not house.sign_in.required(),
+        reachable=reachable,
         scripts=_script_hashes(get_html_template("")),
     )
     return Served(gate, chat)

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -106,10 +107,15 @@ def stamp(person: Person) -> str:
     return sha256((person.password or person.id).encode()).hexdigest()[:16]
 
 
-def refuse_open_chat(host: str, *, sign_in: bool) -> None:
+def reaches_others(address: str) -> bool:
+    """Whether a numeric address that is listened on can be reached from another machine."""
+    return not ip_address(address.partition("%")[0]).is_loopback
+
+
+def refuse_open_chat(address: str, *, sign_in: bool) -> None:
     """Raise ConfigurationError where anybody on the network could come in as the admin."""
-    if host not in LOOPBACK and not host.startswith("127.") and not sign_in:
+    if reaches_others(address) and not sign_in:
         raise ConfigurationError(
-            f"{host} can be reached by others, and nobody has to sign in. Add a user with a "
+            f"{address} can be reached by others, and nobody has to sign in. Add a user with a "
             "password first: tenk users add NAME --role admin; or listen on 127.0.0.1."
         )

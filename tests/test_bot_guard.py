@@ -433,16 +433,16 @@ def test_the_local_admin_is_gone_as_soon_as_somebody_has_a_password(engine: Engi
 # -- this machine only
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "tenk.example.com"])
-def test_an_address_that_others_reach_needs_sign_in(host: str) -> None:
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.5", "fe80::1%eth0"])
+def test_an_address_that_others_reach_needs_sign_in(address: str) -> None:
     with pytest.raises(ConfigurationError, match="tenk users add"):
-        refuse_open_chat(host, sign_in=False)
-    refuse_open_chat(host, sign_in=True)
+        refuse_open_chat(address, sign_in=False)
+    refuse_open_chat(address, sign_in=True)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "::1"])
-def test_the_loopback_address_needs_none(host: str) -> None:
-    refuse_open_chat(host, sign_in=False)
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1"])
+def test_the_loopback_address_needs_none(address: str) -> None:
+    refuse_open_chat(address, sign_in=False)
 
 
 def test_starting_on_an_open_address_without_sign_in_is_one_line_and_status_1(
@@ -460,6 +460,28 @@ def test_starting_on_an_open_address_without_sign_in_is_one_line_and_status_1(
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr.startswith("tenk: 0.0.0.0 can be reached by others")
     assert told.stderr.count("\n") == 1
+
+
+async def test_on_an_open_address_nobody_is_let_in_once_the_last_user_is_removed(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    people(home, ann="ann's own")
+    with running(home, "-m", "bot", "--host", "0.0.0.0", "--port", "0") as served:
+        async with httpx.AsyncClient(base_url=served.url) as http:
+            before = await http.get("/", headers={"accept": "text/html"})
+            with opened(home) as session:
+                persons.remove_person(session, "ann")
+            # as a stranger would send it, who may write any name over the request
+            page = {"accept": "text/html", "host": "localhost"}
+            after = [await http.get(path, headers=page) for path in ("/", "/auth/config")]
+            header = await http.post("/auth/header", headers=page)
+
+    assert before.status_code == 200
+    assert [one.status_code for one in (*after, header)] == [403] * 3
+    assert "set-cookie" not in after[0].headers
+    assert "tenk users add NAME --role admin" in after[0].text
 
 
 async def test_without_sign_in_other_names_of_this_machine_are_not_answered_to(

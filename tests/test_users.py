@@ -165,6 +165,16 @@ def test_the_first_admin_takes_over_what_was_asked_before_anybody_signed_in(own_
         assert persons.local_conversations(session) == 0
 
 
+def test_removing_the_last_user_says_that_nobody_has_to_sign_in_any_more(own_home: Path) -> None:
+    add(own_home, "ann", "reader")
+    add(own_home, "bob", "reader")
+
+    told = [tenk(own_home, "remove", name).stdout for name in ("ann", "bob")]
+
+    assert told[0] == "ann is let in no more.\n"
+    assert "Nobody has to sign in any more" in told[1] and "is its admin" in told[1]
+
+
 def test_an_unknown_role_is_wrong_usage(own_home: Path) -> None:
     assert add(own_home, "ann", "king").returncode == 2
 

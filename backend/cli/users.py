@@ -142,11 +142,21 @@ def password(name: Name, password_stdin: FromStdin = False, json: Json = False) 
 def remove(name: Name, json: Json = False) -> None:
     """Let somebody in no more; what they asked stays in the log."""
     from backend.store.database import transaction
-    from backend.store.persons import remove_person
+    from backend.store.persons import remove_person, sign_in_required
 
     with opened() as house, transaction(house.engine) as session:
         row = remove_person(session, name)
-    as_json(user_row(row)) if json else typer.echo(f"{row.name} is let in no more.")
+        session.flush()
+        last = not sign_in_required(session)
+    if json:
+        as_json(user_row(row))
+        return
+    typer.echo(f"{row.name} is let in no more.")
+    if last:
+        typer.echo(
+            "Nobody has to sign in any more: whoever opens the chat on this machine is its admin. "
+            "A chat that other machines reach answers nobody until a user is added."
+        )
 
 
 def _password(*, stdin: bool) -> str:
