@@ -137,7 +137,8 @@ class Chat:
         if not isinstance(person, cl.PersistedUser):
             await reply.ends(render.NOT_IN)
             return
-        if not await asyncio.to_thread(self._may, person.id, thread):
+        token = cl.context.session.token
+        if not await asyncio.to_thread(self._may, person.id, token, thread):
             await reply.ends(render.NOT_IN)
             return
         if isinstance(history := get_data_layer(), History):
@@ -185,8 +186,8 @@ class Chat:
         if told:
             await reply.ends(told)
 
-    def _may(self, person: str, thread: str) -> bool:
-        if not self.house.sign_in.still(person):
+    def _may(self, person: str, token: str | None, thread: str) -> bool:
+        if not self.house.sign_in.still(person, token):
             return False
         with transaction(self.house.engine) as session:
             return rows.thread_owner(session, thread) in (None, person)
@@ -209,7 +210,7 @@ class Chat:
         shown = reply.message.to_dict()
         session = cl.context.session
         for event, data in [("new_message", shown), *(("element", e.to_dict()) for e in elements)]:
-            await tell(turn.person, turn.thread, event, data, but=session.id)
+            await tell(self.house.sign_in, turn.person, turn.thread, event, data, but=session.id)
 
     # -- files
 

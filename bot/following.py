@@ -24,7 +24,7 @@ from backend.store.database import transaction
 from backend.store.serving import TENK
 from bot import telling
 from bot.orders import refusal
-from bot.wire import note, open_pages, tell
+from bot.wire import note, open_pages, signed_in, tell
 
 if TYPE_CHECKING:
     from backend.records import Activation
@@ -69,7 +69,7 @@ class Following:
         text, ended = await asyncio.to_thread(self._cycle_text, cycle)
         message = note(str(uuid4()), thread, text, cycle=cycle, ended=ended)
         await asyncio.to_thread(self._save, message, person)
-        await tell(person, thread, "new_message", message)
+        await tell(self.house.sign_in, person, thread, "new_message", message)
         if not ended:
             self._keep(message["id"], self._follow(message, person))
 
@@ -105,7 +105,7 @@ class Following:
             return True
         message["output"], message["metadata"] = text, {"cycle": cycle, "ended": ended}
         await asyncio.to_thread(self._save, message, person)
-        await tell(person, message["threadId"], "update_message", message)
+        await tell(self.house.sign_in, person, message["threadId"], "update_message", message)
         return ended
 
     def _may(self, person: str) -> bool:
@@ -172,7 +172,7 @@ class Following:
         """Tell every open chat that the active model has changed, in one line that stays."""
         text = await asyncio.to_thread(self._swap_line, activation)
         told: dict[str, dict[str, Any]] = {}
-        for page in open_pages():
+        for page in await signed_in(self.house.sign_in, open_pages()):
             key = str(uuid5(NAMESPACE_URL, f"tenk:swap:{activation.id}:{page.thread_id}"))
             message = told.setdefault(page.thread_id, note(key, page.thread_id, text))
             await sio.emit("new_message", message, to=page.socket_id)

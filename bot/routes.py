@@ -164,7 +164,7 @@ async def _rate(
     except NotFound as unknown:
         raise HTTPException(404, str(unknown)) from None
     if told is not None:
-        await tell(person, told.thread, told.event, told.message)
+        await tell(house.sign_in, person, told.thread, told.event, told.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,9 +97,10 @@ class SignIn:
             return None
         return person if hmac.compare_digest(stamped, stamp(person)) else None
 
-    def still(self, person: str) -> bool:
-        """Whether a person who came in may go on."""
-        return self.role(person) is not None
+    def still(self, person: str, token: str | None) -> bool:
+        """Whether a person may go on whose page was opened with this cookie."""
+        found = self.of_cookie(token or "")
+        return found is not None and found.id == person
 
 
 def stamp(person: Person) -> str:

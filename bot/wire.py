@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from chainlit.server import sio
 from chainlit.session import WebsocketSession, ws_sessions_id
 from chainlit.user import PersistedUser
 from chainlit.utils import utc_now
+
+if TYPE_CHECKING:
+    from bot.signin import SignIn
 
 OFFERED = {
     "connect",
@@ -66,8 +71,24 @@ def sessions_of(person: str, thread: str | None = None) -> list[WebsocketSession
     ]
 
 
-async def tell(person: str, thread: str, event: str, data: Any, *, but: str | None = None) -> None:
+async def tell(
+    sign_in: SignIn, person: str, thread: str, event: str, data: Any, *, but: str | None = None
+) -> None:
     """Send an event to each page on which this person has this thread open, but one."""
-    for session in sessions_of(person, thread):
-        if session.id != but:
-            await sio.emit(event, data, to=session.socket_id)
+    pages = [page for page in sessions_of(person, thread) if page.id != but]
+    for page in await signed_in(sign_in, pages):
+        await sio.emit(event, data, to=page.socket_id)
+
+
+async def signed_in(sign_in: SignIn, pages: Sequence[WebsocketSession]) -> list[WebsocketSession]:
+    """Those of the pages whose cookie is still worth something: a page stays open after it is
+    not."""
+
+    def asked() -> list[WebsocketSession]:
+        return [page for page in pages if sign_in.still(_id(page), page.token)]
+
+    return await asyncio.to_thread(asked) if pages else []
+
+
+def _id(page: WebsocketSession) -> str:
+    return page.user.id if isinstance(page.user, PersistedUser) else ""

@@ -359,18 +359,40 @@ async def test_a_cookie_is_worth_nothing_after_its_person_is_removed_or_changes_
         reader(guarded.url, name="dan", password="dan's") as dan,
     ):
         before = [(await one.http.get("/user")).status_code for one in (cat, dan)]
-        await cat.connect()
+        for one in (cat, dan):
+            await one.connect()
         with opened(guarded.home) as session:
+            session.get_one(Person, "id-dan").role = "admin"
             session.delete(session.get_one(Person, "id-cat"))
             session.get_one(Person, "id-dan").password = QUICK.hash("another")
 
         after = [(await one.http.get("/user")).status_code for one in (cat, dan)]
-        said = await cat.ask(SALES)
+        said = [await one.ask(asked) for one in (cat, dan) for asked in (SALES, "/models")]
 
         assert (before, after) == ([200, 200], [401, 401])
-        assert "not signed in" in said["output"]
+        assert ["not signed in" in one["output"] for one in said] == [True] * 4
         with opened(guarded.home) as session:
             assert persons.person_named(session, "cat") is None
+
+
+async def test_a_page_opened_with_the_old_password_hears_nothing_of_what_is_asked_with_the_new(
+    guarded: Running,
+) -> None:
+    people(guarded.home, gus="gus's")
+    async with reader(guarded.url, name="gus", password="gus's") as old:
+        await old.connect()
+        await old.ask(SALES)
+        await kept_whole(guarded, old.thread)
+        with opened(guarded.home) as session:
+            session.get_one(Person, "id-gus").password = QUICK.hash("another")
+        before = set(old.messages)
+        async with reader(guarded.url, name="gus", password="another") as new:
+            await new.resume(old.thread)
+            answer = await new.ask("What was net income in 2024?")
+        refused = await old.ask("And the year before?")  # what was sent before it has come
+
+        assert "Answered by" in answer["output"] and "not signed in" in refused["output"]
+        assert answer["id"] not in set(old.messages) - before
 
 
 async def test_a_cookie_that_tenk_did_not_sign_is_worth_nothing(guarded: Running) -> None:
@@ -426,7 +448,7 @@ def test_the_local_admin_is_gone_as_soon_as_somebody_has_a_password(engine: Engi
 
     assert before is not None and before.role == "admin"
     assert sign_in.local() is None
-    assert not sign_in.still(before.id)
+    assert sign_in.role(before.id) is None
     assert sign_in.with_password("eve", "x") is not None
 
 
