@@ -45,7 +45,7 @@ class Order:
     rest: str = ""
 
 
-_TYPED = re.compile(r"/([A-Za-z]+)(?:\s+(.*))?", re.S)
+_TYPED = re.compile(r"/+\s*([A-Za-z]*)(?:\s+(.*))?", re.S)
 
 
 def order_of(chosen: object, text: str) -> Order | None:

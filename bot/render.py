@@ -160,6 +160,14 @@ def plain(text: str) -> str:
     )
 
 
+_SIGNS = re.compile(r"([\\`*_\[\]<>#|~&:!])")
+
+
+def as_typed(text: str) -> str:
+    """A person's own words inside ours, on one line: no sign of theirs is markdown."""
+    return _SIGNS.sub(r"\\\1", " ".join(text.split()))
+
+
 def stopped_text(so_far: str) -> str:
     """An answer that a person ended."""
     said = f"{plain(so_far.rstrip())} …\n\n" if so_far.strip() else ""
@@ -202,11 +210,11 @@ def rating_note(
 
     It stands at the end of the conversation, so it names the question whose answer was rated.
     """
-    asked = f"“{_shortened(' '.join(question.split()), ASKED)}”"
+    asked = f"“{as_typed(_shortened(' '.join(question.split()), ASKED))}”"
     noted = {-1: "Thumbs down noted.", 1: "Thumbs up noted."}.get(rating or 0, "Thumb taken back.")
     if example is None:
         counts = " It counts when the model that answered is compared." if rating else ""
-        return plain(f"{noted}{counts} The answer to {asked} is not trained on either way.")
+        return f"{noted}{counts} The answer to {asked} is not trained on either way."
     name = f"Example {example.example.id}, made from the answer to {asked},"
     if rating == -1 and learned_by:
         models = ", ".join(f"`{model}`" for model in learned_by)
@@ -214,11 +222,11 @@ def rating_note(
     else:
         learned = ""
     if example.state == "kept":
-        return plain(f"{noted} {name} is kept as training data.")
+        return f"{noted} {name} is kept as training data."
     by_thumb = rating == -1 and example.rule != "exam"
     undo = " Press the thumb again to take it back." if by_thumb else ""
-    reason = f": {example.reason}" if example.reason else ""
-    return plain(f"{noted} {name} is dropped from the training data{reason}.{learned}{undo}")
+    reason = f": {as_typed(example.reason)}" if example.reason else ""
+    return f"{noted} {name} is dropped from the training data{reason}.{learned}{undo}"
 
 
 # -- files

@@ -11,7 +11,7 @@ from typing import Any
 from backend.datasets import dropped_words
 from backend.scheduling import last_words, next_words
 from backend.standing import verdict_words
-from bot.render import plain
+from bot.render import as_typed, plain
 
 DAYS = 7
 """Days of agreement that a status shows, the last ones."""
@@ -79,13 +79,13 @@ def _examples(told: dict[str, Any]) -> str:
 
 def _exam(told: dict[str, int]) -> str:
     aside = f", {told['quarantined']} put aside" if told["quarantined"] else ""
-    return f"{told['active']} questions{aside}"
+    return f"{told['active']} question{'' if told['active'] == 1 else 's'}{aside}"
 
 
 def _log(row: dict[str, Any]) -> str:
     filings = f"{row['filings']} filing{'' if row['filings'] == 1 else 's'}"
     ended = f", {row['unfinished']} of them stopped, failed or lost" if row["unfinished"] else ""
-    return f"{row['turns']} answers from {filings}{ended}"
+    return f"{row['turns']} answer{'' if row['turns'] == 1 else 's'} from {filings}{ended}"
 
 
 def _thumbs(rows: Sequence[dict[str, Any]]) -> str:
@@ -168,7 +168,7 @@ def _since(rows: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         if row["active"]:
             by_hand = not row["by"].startswith("verdict")  # which gives its own reason
-            why = f": {plain(row['reason'])}" if row["reason"] and by_hand else ""
+            why = f": {as_typed(row['reason'])}" if row["reason"] and by_hand else ""
             return f", since {moment(row['since'])}, {_chosen(row['by'], row['cycle'])}{why}" + (
                 f"\n    - verdict on it: {_verdict(row)}" if row["verdict"] else ""
             )
@@ -195,4 +195,4 @@ def moment(at: datetime) -> str:
 
 def who(by: str) -> str:
     """Somebody who decided something."""
-    return "the local admin" if by == "local" else plain(by)
+    return "the local admin" if by == "local" else as_typed(by)

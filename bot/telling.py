@@ -12,7 +12,7 @@ from backend.claims import MARKER
 from backend.datasets import Curated
 from backend.records import CycleEvent, Passage
 from backend.standing import Progress, decision_words, losses, verdict_words, what_next
-from bot.render import Source, in_order, plain, short_name, source_line
+from bot.render import Source, as_typed, in_order, plain, short_name, source_line
 from bot.reporting import moment, who
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -88,7 +88,7 @@ def _steps(view: CycleView) -> str:
 
 
 def _within(told: Sequence[CycleEvent]) -> list[str]:
-    notes = [plain(one.text) for one in told if one.kind not in ("loss", "look")][-NOTES:]
+    notes = [as_typed(one.text) for one in told if one.kind not in ("loss", "look")][-NOTES:]
     looks = [plain(one.text) for one in told if one.kind == "look"]
     curve = _curve(losses(told), losses(told, "valid_loss"))
     return [*notes, *([curve] if curve else []), *looks]
@@ -122,7 +122,7 @@ def _means(progress: Progress) -> str:
 def _outcome(view: CycleView) -> str:
     row, verdict = view.row, view.row["verdict"]
     if verdict is None:
-        return f"**Ended without a verdict:** {plain(str(row['ended']))}"
+        return f"**Ended without a verdict:** {as_typed(str(row['ended']))}"
     first = f"**{decision_words(verdict['decision']).capitalize()}**"
     numbers = verdict_words(verdict).removeprefix(decision_words(verdict["decision"]))
     reasons = "\n".join(f"- {plain(reason)}" for reason in verdict["reasons"])
@@ -165,7 +165,7 @@ def swap_line(swap: Swap) -> str:
     """What every open chat is told."""
     told = f"From the next question on `{swap.model}` answers{' again' if swap.again else ''}"
     if swap.undoes:
-        why = f": {plain(swap.reason)}" if swap.reason else ""
+        why = f": {as_typed(swap.reason)}" if swap.reason else ""
         return f"{told}; rolled back by {who(swap.by)}{why}"
     made = [f"cycle {swap.cycle}"] if swap.cycle is not None else []
     made += [f"gain {swap.gain:+.2f}"] if swap.gain is not None else []
@@ -179,7 +179,7 @@ def swap_line(swap: Swap) -> str:
 
 def example_text(one: Curated, *, waiting: int) -> str:
     """An example to decide on; `waiting` counts those that nobody has decided, this one too."""
-    state = "kept so far" if one.state == "kept" else f"dropped: {plain(one.reason)}"
+    state = "kept so far" if one.state == "kept" else f"dropped: {as_typed(one.reason)}"
     few = "the last one" if waiting == 1 else f"{waiting} to review"
     return "\n\n".join(
         [f"**Example {one.example.id}** · {state} · {few}", *_pair(one), *_sources(one)]
@@ -190,7 +190,7 @@ def _pair(one: Curated) -> list[str]:
     answer = one.example.correction or one.example.answer
     order = {number: at for at, number in enumerate(_cited(one), start=1)}
     return [
-        f"**Question:** {plain(one.example.question)}",
+        f"**Question:** {as_typed(one.example.question)}",
         f"**Answer:** {plain(in_order(answer, order))}",
     ]
 
@@ -243,12 +243,12 @@ def decided_text(one: Curated, *, undone: bool = False) -> str:
     number = one.example.id
     state = "is kept as training data" if one.state == "kept" else "is dropped from training data"
     said = one.reason.split(" by hand: ", 1)[-1]
-    why = f": {plain(said)}" if said else ""
+    why = f": {as_typed(said)}" if said else ""
     if undone:
         return f"**Example {number}** is for the rules to decide again: it {state}{why}."
     if one.example.correction is not None and one.state == "kept":
         return f"**Example {number}** {state}, with your answer: {plain(one.example.correction)}"
-    return f"**Example {number}** {state}{why}. “{plain(one.example.question)}”"
+    return f"**Example {number}** {state}{why}. “{as_typed(one.example.question)}”"
 
 
 def correcting_text(number: int) -> str:

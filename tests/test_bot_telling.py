@@ -29,6 +29,9 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ("status", "/retrain", Order("status", "/retrain")),
         (None, "What was revenue?", None),
         (None, "/10-K of 2023", None),
+        (None, "/", Order("")),
+        (None, "//", Order("")),
+        (None, "/ status", Order("status")),
         (None, "/home/me/file.pdf", None),
         (None, "and/or", None),
         (None, "", None),
@@ -56,6 +59,7 @@ def test_an_unknown_order_names_those_that_there_are() -> None:
     assert "`/examples`" in str(refusal("reviewer", "example"))
     assert "/retrain" not in str(refusal("reviewer", "example"))
     assert "slash" in str(refusal("reader", "example"))
+    assert "There is no `/`." in str(refusal("admin", ""))
 
 
 # -- a cycle
@@ -230,6 +234,15 @@ def test_a_status_without_cycles_says_what_there_is_and_how_to_begin() -> None:
     ]
 
 
+def test_a_status_counts_one_of_a_thing_as_one() -> None:
+    shown = reporting.status_text(
+        status(turns=1, unfinished=0, exam={"active": 1, "quarantined": 0})
+    )
+
+    assert "- **Exam:** 1 question\n" in shown
+    assert "- **Log:** 1 answer from 1 filing\n" in shown
+
+
 def test_a_status_tells_cycle_thumbs_agreement_and_what_to_worry_about() -> None:
     shown = reporting.status_text(
         status(
@@ -369,6 +382,22 @@ def test_a_swap_is_one_line(more: dict[str, Any], line: str) -> None:
 
 
 # -- examples
+
+
+def test_names_reasons_and_questions_bring_no_links_into_what_others_read() -> None:
+    link, shown = "[a](http://d.example)", "\\[a\\](http\\://d.example)"
+    swap = telling.Swap(model="m", by=f"{link} in the chat", reason=link, again=True, undoes=True)
+    asked = example(question=link, correction=None)
+
+    told = [
+        telling.swap_line(swap),
+        telling.example_text(asked, waiting=1),
+        telling.decided_text(asked),
+        telling.cycle_text(cycle(("step", "Training"), ("note", f"paused: {link}"), ended=link)),
+    ]
+
+    assert [text.count(shown) for text in told] == [2, 1, 1, 2]
+    assert not any(link in text for text in told)
 
 
 def example(state: Any = "kept", reason: str = "", **more: Any) -> Curated:

@@ -251,6 +251,18 @@ def test_a_long_question_is_named_in_short_and_in_signs_that_the_page_leaves_alo
     assert "What of item\\:one What of" in note and len(note) < 240 and " …”" in note
 
 
+def test_a_persons_own_words_are_shown_as_they_typed_them_on_one_line() -> None:
+    assert render.as_typed("a *b* [c](http://d.example)\n\n# e `f` <g> | ~h~ &lt; \\ i_j") == (
+        "a \\*b\\* \\[c\\](http\\://d.example) \\# e \\`f\\` \\<g\\> \\| \\~h\\~ \\&lt; \\\\ i\\_j"
+    )
+
+
+def test_a_rated_question_brings_no_link_of_its_own_into_the_note() -> None:
+    note = render.rating_note(-1, "Is [this](http://d.example) *it*?", None)
+
+    assert "“Is \\[this\\](http\\://d.example) \\*it\\*?”" in note
+
+
 # -- files
 
 
