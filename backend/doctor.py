@@ -5,7 +5,7 @@ real call a role (an answer of a word, a vector), for nothing less shows that a 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,9 +13,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from backend.cron import OFF, next_time
-from backend.errors import ConfigurationError, TenkError
+from backend.errors import ConfigurationError, ModelGone, ProviderError, TenkError
 from backend.models import FINE_TUNING_ENDS, ModelCard, Models, shutdown
-from backend.records import Message, Role, Usage, now
+from backend.records import Message, Notice, Role, Usage, now
 from backend.settings import Endpoint, Settings, is_openai
 
 SOON = 60
@@ -27,6 +27,8 @@ REST = 5.0
 OnCall = Callable[[str, Usage, float | None], None]
 """Told of each answer that may cost something: the model, its tokens, its USD or None where that is
 not known. What vectors cost, `Models` tells."""
+MODEL_OF = "model of the "
+"""How the subjects of notices about models begin."""
 HELLO = (Message(role="user", content="Answer with the one word: ready"),)
 
 
@@ -37,6 +39,7 @@ class Found:
     failure: str | None = None
     cards: list[ModelCard] | None = None  # None: the server does not list its models
     fine_tunes: bool = False
+    gone: bool = False  # its server says that there is no such model
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,11 @@ async def _probe(models: Models, role: Role, on_call: OnCall) -> Found:
     cards, failure, fine_tunes = await asyncio.gather(
         _listed(models, role), call, _fine_tunes(models, role)
     )
-    return Found(failure, cards, fine_tunes)
+    told = None if failure is None else str(failure)
+    return Found(told, cards, fine_tunes, gone=isinstance(failure, ModelGone))
 
 
-def _call(models: Models, role: Role, on_call: OnCall) -> Coroutine[Any, Any, str | None]:
+def _call(models: Models, role: Role, on_call: OnCall) -> Coroutine[Any, Any, TenkError | None]:
     if role is Role.EMBED:
         return _embed(models)
     if role is Role.JUDGE and models.endpoint(role).local:
@@ -100,12 +104,14 @@ def _call(models: Models, role: Role, on_call: OnCall) -> Coroutine[Any, Any, st
     return _answer(models, role, on_call)
 
 
-async def _is_listed(models: Models, role: Role) -> str | None:
+async def _is_listed(models: Models, role: Role) -> TenkError | None:
     cards, model = await _listed(models, role), models.endpoint(role).model
     if cards is None:
         return _silent(models, role)
     if model not in {card.id for card in cards}:
-        return f"tenk's own API does not list the {role} model {model}; unset TENK_JUDGE_MODEL."
+        return ModelGone(
+            f"tenk's own API does not list the {role} model {model}; unset TENK_JUDGE_MODEL."
+        )
     return None
 
 
@@ -117,15 +123,15 @@ async def _listed(models: Models, role: Role) -> list[ModelCard] | None:
         return None
 
 
-async def _answer(models: Models, role: Role, on_call: OnCall) -> str | None:
+async def _answer(models: Models, role: Role, on_call: OnCall) -> TenkError | None:
     """Why the model does not speak; None where it does, however its word ends."""
     heard: list[Usage] = []
-    failure = None
+    failure: TenkError | None = None
     try:
         async with asyncio.timeout(PATIENCE) as patience:
             await _listen(models, role, heard=heard, patience=patience)
     except TenkError as error:
-        failure = str(error)
+        failure = error
     except TimeoutError:
         failure = _silent(models, role)
     if not heard:
@@ -149,12 +155,12 @@ async def _listen(
                 patience.reschedule(asyncio.get_running_loop().time() + REST)
 
 
-async def _embed(models: Models) -> str | None:
+async def _embed(models: Models) -> TenkError | None:
     try:
         async with asyncio.timeout(PATIENCE):
             await models.embed(["ready"])
     except TenkError as error:
-        return str(error)
+        return error
     except TimeoutError:
         return _silent(models, Role.EMBED)
     return None
@@ -170,9 +176,9 @@ async def _fine_tunes(models: Models, role: Role) -> bool:
         return False
 
 
-def _silent(models: Models, role: Role) -> str:
+def _silent(models: Models, role: Role) -> ProviderError:
     endpoint = models.endpoint(role)
-    return (
+    return ProviderError(
         f"The {role} model {endpoint.model} at {endpoint.base_url} said nothing for "
         f"{PATIENCE:.0f} s; check that the server is well, or set {endpoint.variable('base_url')} "
         "to another."
@@ -204,12 +210,13 @@ def report(endpoint: Endpoint, found: Found, today: date) -> RoleReport:
         capabilities["fine_tuning"] = found.fine_tunes
     ends = _shutdown(endpoint, found.cards or [])
     warnings = [
+        *([(f"{endpoint.model} is gone: its server knows it no more.", "")] if found.gone else []),
         *_about_shutdown(endpoint, ends, today),
         *(_about_fine_tuning(endpoint, found, today) if endpoint.role is Role.STUDENT else []),
     ]
     offers = [card.id for card in found.cards or []]
     changes = [found.failure + _nearest(endpoint.model, offers)] if found.failure else []
-    changes += [remedy for _, remedy in warnings]
+    changes += [remedy for _, remedy in warnings if remedy]
     return RoleReport(
         endpoint.role,
         endpoint.base_url or "",
@@ -223,6 +230,34 @@ def report(endpoint: Endpoint, found: Found, today: date) -> RoleReport:
         "tenk's own: no language model, for trying and testing." if endpoint.local else "",
         offers,
     )
+
+
+def leaving(endpoint: Endpoint, cards: list[ModelCard], today: date) -> str:
+    """A warning about the model that answers readers, where it is soon shut down; else empty.
+
+    `endpoint` names that model, not the one of its role.
+    """
+    return "".join(
+        f"{warning} It answers readers now: train another on a model that stays "
+        f"({endpoint.variable('model')}, then tenk retrain), or go back: tenk rollback"
+        for warning, _ in _about_shutdown(endpoint, _shutdown(endpoint, cards), today)
+    )
+
+
+def notices_after(reports: Iterable[RoleReport], known: Iterable[Notice]) -> list[Notice]:
+    """What an operator should know of the models after a look at them, with what to change.
+
+    What was known of a model stays where this time nothing was heard of it.
+    """
+    held = {one.subject: one.text for one in known}
+    told: dict[str, str] = {}
+    for one in reports:
+        subject = f"{MODEL_OF}{one.role}, {one.model}"
+        if one.warning:
+            told[subject] = f"{one.role}: {one.warning} {one.what_to_change}".strip()
+        elif not one.reachable and subject in held:
+            told[subject] = held[subject]
+    return [Notice(subject=subject, text=text) for subject, text in told.items()]
 
 
 def _nearest(model: str, offers: list[str]) -> str:

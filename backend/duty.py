@@ -3,25 +3,31 @@
 It alone decides when a swap is undone by itself. Steps weigh, the store remembers.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backend import watching
+from backend.doctor import MODEL_OF, RoleReport, leaving, notices_after
 from backend.errors import Busy, ConfigurationError, ModelGone, ProviderError, TenkError
-from backend.records import Activation, Candidate, Role
+from backend.records import Activation, Candidate, Notice, Role, now
 from backend.store import serving as service
 from backend.store import turns
 from backend.store.database import transaction
-from backend.store.notices import put_notice, remove_notice
+from backend.store.notices import notices, put_notice, remove_notice, replace_notices
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
+    from backend.models import Models
     from backend.settings import Settings
     from backend.store.serving import Serving
 
 ROLLED_BACK, FAILING, DISLIKED = "rolled back", "failing", "disliked"
 """Subjects of notices about the active model."""
+IN_SERVICE = f"{MODEL_OF}readers, "
+"""How the subject begins of a notice that it is soon shut down."""
 
 
 # -- failures
@@ -72,6 +78,44 @@ def _undo(
             f'once more: tenk promote {failed} --reason "..."',
         )
     return row
+
+
+# -- shutdowns
+
+
+async def tell_of_models(
+    engine: "Engine", models: "Models", reports: Sequence[RoleReport]
+) -> list[Notice]:
+    """What a look at the models found, to the operator: of each role's, and of the one in service.
+
+    It replaces what was known before.
+    """
+    with transaction(engine) as session:
+        active = service.serving(session)
+    subject, warning = await _in_service(models, active, {one.model for one in reports})
+    with transaction(engine) as session:
+        known = [one for one in notices(session) if one.subject.startswith(MODEL_OF)]
+        found = notices_after(reports, known)
+        if warning is None:  # its server told nothing: what was known of it holds
+            warning = next((one.text for one in known if one.subject == subject), "")
+        found += [Notice(subject=subject, text=warning)] if warning else []
+        replace_notices(session, MODEL_OF, found)
+    return found
+
+
+async def _in_service(
+    models: "Models", active: "Serving | None", looked_at: set[str]
+) -> tuple[str, str | None]:
+    """Subject and text of a warning about the model in service; None where nobody can tell."""
+    if active is None or active.candidate.model in looked_at:
+        return "", ""
+    role, model = Role(active.candidate.role), active.candidate.model
+    try:
+        cards = await models.models(role)
+    except TenkError:
+        return IN_SERVICE + model, None
+    endpoint = replace(models.endpoint(role), model=model)
+    return IN_SERVICE + model, leaving(endpoint, cards, now().date())
 
 
 # -- thumbs

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from backend.cron import OFF, latest_time, next_time
 from backend.doctor import examine
 from backend.durable import Durable, launched
-from backend.duty import watch
+from backend.duty import tell_of_models, watch
 from backend.errors import ConfigurationError, ProviderError
 from backend.flywheel import Flywheel, Step, Wheel
 from backend.records import Notice, Role, in_utc
@@ -27,7 +27,7 @@ from backend.store import schedule
 from backend.store.cycles import running_cycle
 from backend.store.database import transaction
 from backend.store.locking import only_one
-from backend.store.notices import put_notice, remove_notice, replace_notices
+from backend.store.notices import put_notice, remove_notice
 from backend.store.spending import count_probe
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ GLANCE = 2.0
 """Seconds between two looks for a cycle that was asked for or is due."""
 REST = 60.0
 """Seconds before a cycle that a server or a setting holds up is tried again."""
-MODEL_OF = "model of the "
 CYCLE, LOOK = "cycle", "look"
 
 
@@ -238,11 +237,4 @@ def _fingerprint(settings: "Settings") -> str:
 async def look(settings: "Settings", engine: "Engine", models: "Models") -> list[Notice]:
     """Try every role's model; what an operator should know replaces what was known before."""
     reports = await examine(settings, models, on_call=partial(count_probe, engine))
-    found = [
-        Notice(subject=f"{MODEL_OF}{one.role}", text=f"{one.role}: {one.warning}")
-        for one in reports
-        if one.warning
-    ]
-    with transaction(engine) as session:
-        replace_notices(session, MODEL_OF, found)
-    return found
+    return await tell_of_models(engine, models, reports)

@@ -3,25 +3,27 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Engine
 
 from backend.flywheel import LABELS, Step
 from backend.flywheel.recording import Record
 from backend.flywheel.steps import next_step
 from backend.models import open_models
-from backend.settings import load_settings
+from backend.records import Candidate
+from backend.settings import Settings, load_settings
 from backend.standing import standing
 from backend.store import cycles
 from backend.store.database import open_database, transaction
 from backend.store.notices import notices
 from backend.worker import Clock, Worker, at_work, due, look, turn
-from tests.strict_server import KEY, StrictServer, refuse, strict_server
+from tests.strict_server import KEY, StrictServer, give, refuse, strict_server
 from tests.strict_tuning import FAILS_LATE, Tuning
 from tests.turning import Ready, ready
 
@@ -250,25 +252,103 @@ async def test_a_cycle_starts_by_the_schedule_once_and_is_taken_to_its_end(it: R
 # -- the models
 
 
-async def test_a_model_that_goes_soon_is_told_and_one_that_stays_no_longer(
-    tmp_path: Path,
-) -> None:
+@dataclass(frozen=True)
+class Watched:
+    """A log, and models of a server that lists what a test says."""
+
+    server: StrictServer
+    engine: Engine
+    settings: Settings
+
+    async def look(self) -> None:
+        await look(self.settings, self.engine, open_models(self.settings, None))
+
+    def warnings(self) -> str:
+        with transaction(self.engine) as session:
+            return "\n".join(standing(session, self.settings)["warnings"])
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Generator[Watched]:
     engine = open_database(f"sqlite:///{tmp_path / 'tenk.sqlite3'}")
-    names: dict[str, Any] = {f"{role}_model": "m" for role in ("teacher", "student", "judge")}
-    with strict_server(models={"m": "2020-01-01", "e": None}) as server:
-        settings = load_settings(base_url=server.url, api_key=KEY, embed_model="e", **names)
-        models = open_models(settings, None)
-        await look(settings, engine, models)
-        with transaction(engine) as session:
-            before = [one.subject for one in notices(session)]
-        server.models["m"] = None
-        await look(settings, engine, models)
-        with transaction(engine) as session:
-            after = [one.subject for one in notices(session)]
+    names: dict[str, Any] = {"teacher_model": "t", "student_model": "s", "judge_model": "j"}
+    jobs = {"GET /fine_tuning/jobs": [give({"object": "list", "data": []})] * 9}
+    with strict_server(models=dict.fromkeys("tsje"), script=jobs) as server:
+        told = {"base_url": server.url, "api_key": KEY, "embed_model": "e", "retries": 0}
+        yield Watched(server, engine, load_settings(**names, **told))
     engine.dispose()
 
-    assert {f"model of the {role}" for role in ("teacher", "judge")} <= {*before}
-    assert not {f"model of the {role}" for role in ("teacher", "judge")} & {*after}
+
+def in_days(days: int) -> str:
+    return f"{datetime.now(UTC).date() + timedelta(days=days)}"
+
+
+async def test_a_model_that_goes_within_sixty_days_is_told_with_what_to_change(
+    watched: Watched,
+) -> None:
+    watched.server.models |= {"t": in_days(60), "s": in_days(61), "j": in_days(-3)}
+    await watched.look()
+    before = watched.warnings().splitlines()
+    watched.server.models |= {"t": None, "j": None}
+    await watched.look()
+
+    assert before == [
+        f"judge: j was shut down on {in_days(-3)} (3 days ago). Set TENK_JUDGE_MODEL to a model "
+        "that stays.",
+        f"teacher: t is shut down on {in_days(60)} (in 60 days). Set TENK_TEACHER_MODEL to a model "
+        "that stays.",
+    ]
+    assert watched.warnings() == ""
+
+
+async def test_a_model_that_is_gone_is_told_with_what_to_change(watched: Watched) -> None:
+    gone = refuse(404, "The model `t` does not exist.", code="model_not_found")
+    watched.server.script["POST /chat/completions"] = [gone] * 3
+    await watched.look()
+
+    for role in ("teacher", "student", "judge"):
+        assert f"{role}: " in watched.warnings()
+        assert f"set TENK_{role.upper()}_MODEL to one that `tenk doctor` lists" in (
+            watched.warnings()
+        )
+
+
+async def test_a_server_that_is_away_takes_no_warning_back(watched: Watched) -> None:
+    watched.server.models["t"] = in_days(10)
+    await watched.look()
+    before = watched.warnings()
+    away = watched.settings.model_copy(update={"base_url": "http://127.0.0.1:9/v1"})
+    await replace(watched, settings=away).look()
+    while_away = watched.warnings()
+    other = away.model_copy(update={"teacher_model": "another"})
+    await replace(watched, settings=other).look()
+
+    assert "t is shut down" in before
+    assert while_away == before
+    assert watched.warnings() == ""
+
+
+async def test_the_model_in_service_is_looked_at_though_no_role_names_it(
+    watched: Watched,
+) -> None:
+    with transaction(watched.engine) as session:
+        old = Candidate(model="ft:old:tenk::1", role="student", job="job-1")
+        session.add(old)
+        session.flush()
+        cycles.activate(session, old, by="a test", reason="")
+    watched.server.models |= {"old": in_days(5)}
+    await watched.look()
+    before = watched.warnings()
+    away = watched.settings.model_copy(update={"base_url": "http://127.0.0.1:9/v1"})
+    await replace(watched, settings=away).look()
+    while_away = watched.warnings()
+    watched.server.models["old"] = None
+    await watched.look()
+
+    assert before.startswith(f"ft:old:tenk::1 is shut down on {in_days(5)} (in 5 days).")
+    assert "tenk retrain" in before and "tenk rollback" in before
+    assert while_away == before
+    assert watched.warnings() == ""
 
 
 async def test_what_looking_at_the_models_costs_is_in_the_books(tmp_path: Path) -> None:

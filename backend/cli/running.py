@@ -3,12 +3,16 @@
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from backend.cli.opening import House, opened
 from backend.cli.printing import Json, as_json, table
+from backend.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from backend.doctor import RoleReport
 
 POLITE = 10
 """How far the worker steps back behind the chat: the "nice" of POSIX, up to 19."""
@@ -145,18 +149,13 @@ def _watching_lines(row: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def doctor(json: Json = False) -> None:
-    """Try every role's server and model, and say what to change."""
-    from backend.doctor import examine, schedule_words
-    from backend.records import Usage, now
+    """Try every role's server and model, and say what to change; `tenk status` knows it too."""
+    from backend.doctor import schedule_words
+    from backend.records import now
     from backend.settings import unknown_variables
-    from backend.store.spending import count_probe
 
     with opened() as house:
-
-        def count(model: str, usage: Usage, cost: float | None) -> None:
-            count_probe(house.engine, model, usage, cost)
-
-        reports = asyncio.run(examine(house.settings, house.models, on_call=count))
+        reports, active = asyncio.run(_looked(house))
     rows = [asdict(one) for one in reports]
     for slip in unknown_variables():
         typer.echo(f"tenk: {slip}", err=True)
@@ -168,9 +167,31 @@ def doctor(json: Json = False) -> None:
             for line in (row["warning"], row["what_to_change"], row["note"]):
                 if line:
                     typer.echo(f"{row['role']}: {line}")
+        for line in active:
+            typer.echo(f"readers: {line}")
         typer.echo(f"schedule: {schedule_words(house.settings, now())}")
     if not all(row["reachable"] for row in rows):
         raise typer.Exit(1)
+
+
+async def _looked(house: House) -> "tuple[list[RoleReport], list[str]]":
+    """Every role's report, and warnings about the model in service."""
+    from backend.doctor import examine
+    from backend.duty import IN_SERVICE, tell_of_models
+    from backend.records import Usage
+    from backend.store.spending import count_probe
+
+    def count(model: str, usage: Usage, cost: float | None) -> None:
+        count_probe(house.engine, model, usage, cost)
+
+    reports = await examine(house.settings, house.models, on_call=count)
+    try:
+        engine = house.engine
+    except ConfigurationError as error:  # what was found is worth telling all the same
+        typer.echo(f"tenk: {error}", err=True)
+        return reports, []
+    told = await tell_of_models(engine, house.models, reports)
+    return reports, [one.text for one in told if one.subject.startswith(IN_SERVICE)]
 
 
 def api(host: Host = "127.0.0.1", port: Port = 8100) -> None:
