@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from backend.cli.asking import questions_in
 from backend.datasets import exam_side
 from backend.records import Secret
 from backend.samples import SAMPLE_PDF
@@ -203,6 +204,29 @@ def test_a_bad_line_of_questions_is_named_and_nothing_is_taken(tenk: Desk, tmp_p
     assert is_one_line(result)
     assert "line 2" in result.stderr
     assert len(tenk.json("questions")) == 8
+
+
+@pytest.mark.parametrize("line", ['{"question": "What is \\ud800?"}', '{"a":' + "[" * 100_000])
+def test_a_line_of_questions_that_is_no_text_is_named(
+    tenk: Desk, tmp_path: Path, line: str
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(line, encoding="utf-8")
+
+    result = tenk("questions", "import", str(file))
+
+    assert result.returncode == 1
+    assert is_one_line(result)
+    assert "line 1 is not JSON" in result.stderr
+
+
+def test_questions_are_read_behind_a_byte_order_mark_and_around_odd_line_ends(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_bytes('\ufeff{"question": "What?"}\r\n\r\nWhy\u2028so?\n'.encode())
+
+    assert questions_in(file) == ["What?", "Why\u2028so?"]
 
 
 def test_an_example_that_asks_an_exam_question_is_not_trained_on(

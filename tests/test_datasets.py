@@ -310,11 +310,38 @@ GOOD = '{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "c
         '{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": " "}]}',
         '{"messages": [{"role": "user", "content": 5}, {"role": "assistant", "content": "a"}]}',
         '{"messages": [{"role": "robot", "content": "q"}, {"role": "assistant", "content": "a"}]}',
+        GOOD.replace("q", "\\ud800"),
+        '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}',
+        '{"messages": ' + "[" * 100_000,
     ],
 )
 def test_a_bad_line_is_named_by_its_number(line: str) -> None:
     with pytest.raises(DataError, match=r"^Line 3\b"):
         from_chat_jsonl([GOOD, "", line, GOOD])
+
+
+def test_an_imported_answer_of_weight_0_is_dropped_and_says_so() -> None:
+    line = json.loads(GOOD)
+    line["messages"][-1]["weight"] = 0
+
+    [dropped] = curate([(one, None) for one in from_chat_jsonl([json.dumps(line)])])
+    [kept] = curate([(one, None) for one in from_chat_jsonl([GOOD])])
+
+    assert (dropped.state, kept.state) == ("dropped", "kept")
+    assert "weight 0" in dropped.reason
+
+
+def test_the_developers_words_and_content_in_parts_are_read_as_text() -> None:
+    parts = [{"type": "text", "text": "Question:"}, {"type": "text", "text": "q"}]
+    asked = [{"role": "developer", "content": "d"}, {"role": "user", "content": parts}]
+    line = {"messages": [*asked, {"role": "assistant", "content": "a"}]}
+
+    [example] = from_chat_jsonl([json.dumps(line)])
+
+    assert example.messages == [
+        {"role": "system", "content": "d"},
+        {"role": "user", "content": "Question:\nq"},
+    ]
 
 
 @pytest.mark.parametrize("lines", [[], ["", "\n", "  "], ["\ufeff"]])

@@ -96,7 +96,7 @@ async def _ask_each(
 def questions_in(file: Path) -> list[str]:
     """The questions of a file, in order. Raises DataError naming the line that is not one."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"Cannot read questions from {file}: {error}. Expected UTF-8 text."
@@ -116,7 +116,8 @@ def _question_of(line: str, *, number: int, file: Path) -> str:
         return line.strip()
     try:
         row: Any = jsonlib.loads(line)
-    except ValueError as error:
+        jsonlib.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{file}, line {number} is not JSON: {error}.") from None
     question = row.get("question")
     if not isinstance(question, str) or not question.strip():

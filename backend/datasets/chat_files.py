@@ -51,10 +51,12 @@ def from_chat_jsonl(lines: Iterable[str]) -> list[Example]:
 
 
 _ROLES = ("system", "user", "assistant")
+UNWEIGHED = "the file gives its answer weight 0"
 
 
 def _imported(line: str, number: int) -> Example:
-    *asked, answer = _messages(line, number)
+    given = _given(line, number)
+    *asked, answer = (_message(message, number) for message in given)
     users = [message["content"] for message in asked if message["role"] == "user"]
     if not users or answer["role"] != "assistant":
         raise DataError(
@@ -66,29 +68,43 @@ def _imported(line: str, number: int) -> Example:
         answer=answer["content"],
         messages=asked,
         evidence=[],
+        by_hand="drop" if (unweighed := given[-1].get("weight") == 0) else None,
+        by_hand_reason=UNWEIGHED if unweighed else "",
     )
 
 
-def _messages(line: str, number: int) -> list[dict[str, str]]:
+def _given(line: str, number: int) -> list[Any]:
     try:
         row: Any = json.loads(line.strip("\ufeff"))
-    except ValueError as error:
+        json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored
+    except (ValueError, RecursionError) as error:
         raise DataError(f"Line {number} is not JSON: {error}.") from None
     given: Any = cast(Mapping[str, Any], row).get("messages") if isinstance(row, dict) else None
     if not isinstance(given, list) or not given:
         raise DataError(f'Line {number}: expected an object with a list of "messages".')
-    return [_message(message, number) for message in cast(list[Any], given)]
+    return cast(list[Any], given)
 
 
 def _message(given: Any, number: int) -> dict[str, str]:
     told: Mapping[str, Any] = cast(dict[str, Any], given) if isinstance(given, dict) else {}
-    role, content = told.get("role"), told.get("content")
+    role, content = told.get("role"), _text(told.get("content"))
+    if role == "developer":
+        role = "system"  # its newer name
     if role not in _ROLES or not isinstance(content, str) or not content.strip():
         raise DataError(
             f"Line {number}: expected each message to have a role ({', '.join(_ROLES)}) and "
             f"content with text in it, found {json.dumps(given, ensure_ascii=False)[:80]}."
         )
     return {"role": str(role), "content": content}
+
+
+def _text(content: Any) -> Any:
+    """Content that comes in parts of text, as one text; anything else as it is."""
+    if not isinstance(content, list):
+        return content
+    parts = [part.get("text") for part in cast(list[Any], content) if isinstance(part, dict)]
+    texts = [part for part in parts if isinstance(part, str)]
+    return "\n".join(texts) if len(texts) == len(cast(list[Any], content)) else content
 
 
 _ASKED = re.compile(
