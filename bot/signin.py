@@ -56,7 +56,7 @@ class SignIn:
     def with_password(self, name: str, password: str) -> Person | None:
         """The person with this name and password."""
         with transaction(self.engine) as session:
-            person = persons.person_named(session, name)
+            person = persons.person_who_typed(session, name)
         held = person.password if person is not None and person.password else NOBODY
         try:
             PasswordHasher().verify(held, password)

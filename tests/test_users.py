@@ -202,7 +202,10 @@ def test_an_admin_can_go_where_another_one_stays(engine: Engine) -> None:
         assert [one.name for one in persons.persons(session)] == ["bob"]
 
 
-@pytest.mark.parametrize("name", ["", "  ", "local", "Local", "a\nb", "x" * 101])
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "a\nb", "x" * 101, "local", "Tenk", "cli", "schedule", "verdict", "Verdict 3"],
+)
 def test_a_name_that_cannot_be_one_is_refused(engine: Engine, name: str) -> None:
     with transaction(engine) as session, pytest.raises(DataError):
         persons.add_person(session, name, role="reader", password="hash")
@@ -215,6 +218,20 @@ def test_the_local_admin_is_nobody_who_was_added(engine: Engine) -> None:
         assert persons.persons(session) == [] and persons.admins(session) == []
         with pytest.raises(NotFound):
             persons.set_password(session, "local", "hash")
+
+
+def test_capitals_and_spaces_around_a_name_do_not_keep_its_owner_out(engine: Engine) -> None:
+    sign_in = SignIn(engine, "s" * 32)
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with transaction(engine) as session:
+        persons.add_person(session, "Ann Émile", role="reader", password=quick.hash(SECRET))
+        persons.add_person(session, "verdicts", role="reader", password=quick.hash("other"))
+
+    found = [sign_in.with_password(name, SECRET) for name in ("ann émile ", " ANN ÉMILE")]
+
+    assert [one.name if one else None for one in found] == ["Ann Émile"] * 2
+    assert sign_in.with_password("ann", SECRET) is None
+    assert sign_in.with_password("Verdicts", SECRET) is None
 
 
 def test_a_role_counts_from_the_next_look_on_and_none_is_left_after_removal(
@@ -315,6 +332,15 @@ def test_an_own_right_password_does_not_wipe_out_what_was_guessed_from_the_addre
         persons.end_sign_in(session, "eve", HERE)
 
     assert (tried(engine, "a", HERE), tried(engine, "b", HERE)) == (0, 2)
+
+
+def test_a_name_in_other_capitals_or_with_spaces_is_the_same_one_to_who_guesses(
+    engine: Engine,
+) -> None:
+    for typed in ("ann", "Ann", " ann", "ANN ", "aNN"):
+        assert tried(engine, typed, HERE) == 0
+
+    assert tried(engine, "ann", HERE) == 2
 
 
 def test_after_an_hour_all_is_forgotten_and_no_name_was_written_down(engine: Engine) -> None:

@@ -3,6 +3,8 @@
 It alone knows that one admin always remains, and how long somebody who guesses has to wait.
 """
 
+import re
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -17,6 +19,8 @@ from backend.records import Person, Thread, Turn, WrongPassword, in_utc, now
 LOCAL_ADMIN = "local"
 ROLES = ("reader", "reviewer", "admin")
 LONGEST_NAME = 100
+RESERVED = re.compile(r"local|cli|tenk|schedule|verdict\b.*", re.IGNORECASE)
+"""What the record calls those who are no user: they would be taken for one another."""
 
 
 def person(session: Session, key: str) -> Person | None:
@@ -27,6 +31,22 @@ def person(session: Session, key: str) -> Person | None:
 def person_named(session: Session, name: str) -> Person | None:
     """The person who signs in under this name."""
     return session.exec(select(Person).where(Person.name == name)).first()
+
+
+def person_who_typed(session: Session, name: str) -> Person | None:
+    """The person who means themself by what they typed: capitals and spaces around it do not
+    count, for phones put them there, and no two users differ in them alone."""
+    if (exactly := person_named(session, name)) is not None:
+        return exactly
+    return next((one for one in persons(session) if _same_name(one.name, name)), None)
+
+
+def _same_name(one: str, other: str) -> bool:
+    return _bare(one) == _bare(other)
+
+
+def _bare(name: str) -> str:
+    return name.strip().casefold()
 
 
 def persons(session: Session) -> list[Person]:
@@ -61,12 +81,14 @@ def add_person(session: Session, name: str, *, role: str, password: str) -> Pers
         raise DataError(
             f"Expected a name of 1 to {LONGEST_NAME} printable characters, found {name!r}."
         )
+    if RESERVED.fullmatch(name):
+        raise DataError(f"The name {name} is one that tenk uses itself. Choose another one.")
     _require_role(role)
-    for other in [LOCAL_ADMIN, *(one.name for one in persons(session))]:
-        if other.casefold() == name.casefold():
+    for other in [one.name for one in persons(session)]:
+        if _same_name(other, name):
             raise DataError(
                 f"The name {other} is taken. Choose another one, or change the password: "
-                f"tenk users password {other}"
+                f"tenk users password {shlex.quote(other)}"
             )
     row = Person(id=uuid4().hex, name=name, role=role, password=password)
     session.add(row)
@@ -204,6 +226,7 @@ def end_sign_in(session: Session, name: str, address: str) -> None:
 
 
 def _subjects(name: str, address: str) -> dict[str, Patience]:
+    name = _bare(name)
     # Hashed: people type their password where the name belongs.
     named = {f"both {name}\n{address}": OF_BOTH, f"name {name}": OF_NAME}
     every = {**named, f"address {address}": OF_ADDRESS}
