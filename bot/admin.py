@@ -55,25 +55,25 @@ class Admin:
         user = cl.context.session.user
         person = user.id if isinstance(user, cl.PersistedUser) else ""
         role = await asyncio.to_thread(self.house.sign_in.role, person)
-        if commands := allowed(role):
-            await cl.context.emitter.set_commands(
-                [
-                    {
-                        "id": one.name,
-                        "description": one.does,
-                        "icon": one.icon,
-                        "button": False,
-                        "persistent": False,
-                        "selected": False,
-                    }
-                    for one in commands
-                ]
-            )
+        await cl.context.emitter.set_commands(
+            [
+                {
+                    "id": one.name,
+                    "description": one.does,
+                    "icon": one.icon,
+                    "button": False,
+                    "persistent": False,
+                    "selected": False,
+                }
+                for one in allowed(role)
+            ]
+        )
 
     async def carry_out(self, order: Order, *, person: str, thread: str) -> str:
         """What to answer; empty where the answer shows itself. Asks the database who may."""
         role, name = await asyncio.to_thread(self._who, person)
         if refused := refusal(role, order.name):
+            await self.offer()  # the menu is of the role that the page was opened in
             return refused
         carry: dict[str, Callable[[Given], Awaitable[str]]] = {
             "status": self._status,

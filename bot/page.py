@@ -24,6 +24,8 @@ BUILD = ".build"
 OUTSIDE = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>\s*", re.S)
 OPENS_ITSELF = re.compile(r"\b\w+\(\{title:(\w+)\[\1\.length-1\]\.name,elements:\1\}\)")
 OPENS_ON_CLICK = re.compile(r"\{title:(\w+)\.name,elements:\[\1\]\}")
+TELLS_TWICE = re.compile(r"catch\((\w+)\)\{\w+\.error\(String\(\1\)\)\}")
+"""A button that is refused: what asks the server has said why already."""
 NARROW = re.compile(r"defaultSize:(\w+)\?50:40")
 
 
@@ -65,7 +67,7 @@ def _build(target: Path) -> None:
     if found is None or found.origin is None:
         raise ConfigurationError("Chainlit is not installed. Run: make install")
     source = Path(found.origin).parent / "frontend" / "dist"
-    made_from = f"{source} {(source / 'index.html').stat().st_mtime_ns} 2"
+    made_from = f"{source} {(source / 'index.html').stat().st_mtime_ns} 3"
     mark = target / "made-from"
     if mark.is_file() and mark.read_text(encoding="utf-8") == made_from:
         return
@@ -84,13 +86,15 @@ def inside_only(html: str) -> str:
 
 
 def opened_by_hand(script: str) -> str:
-    """The page's program, so that a citation opens when it is clicked, under its full title.
+    """The page's program, so that a citation opens when it is clicked, under its full title, and
+    a button that is refused says why once.
 
     As shipped, each new answer opens all the thread's PDFs below each other. A program in which
     these places are not found is left as it is: it works, less well; a test tells.
     """
     script = OPENS_ITSELF.sub("void 0", script)
     script = OPENS_ON_CLICK.sub(r"{title:\1.props?.title||\1.name,elements:[\1]}", script)
+    script = TELLS_TWICE.sub("catch{}", script)
     return NARROW.sub("defaultSize:50", script)  # half of the window: a page is read, not seen
 
 

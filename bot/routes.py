@@ -46,6 +46,9 @@ NOT_OFFERED = (
     ("/auth/jwt", ("POST",)),
     ("/auth/oauth/{rest:path}", ("GET", "POST")),
     ("/copilot/{rest:path}", ("GET",)),
+    ("/docs{rest:path}", ("GET",)),
+    ("/redoc", ("GET",)),
+    ("/openapi.json", ("GET",)),
 )
 
 
@@ -117,7 +120,7 @@ def _for_buttons(router: APIRouter, house: House) -> None:
             raise HTTPException(403, "That page is another person's; nothing was done.")
         role = await asyncio.to_thread(house.sign_in.role, person)
         if refused := refusal(role, REVIEW):
-            raise HTTPException(403, refused)
+            raise HTTPException(403, refused.replace("`", ""))  # shown as it is, not as markdown
         if not is_button(pressed.action):
             raise HTTPException(422, "There is no such button.")
         return await chainlit_server.call_action(pressed, user)

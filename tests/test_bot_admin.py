@@ -157,6 +157,7 @@ async def test_a_role_taken_away_counts_at_once_on_a_page_that_is_open(swept: Ru
         session.add(Person(id="id-eve", name="eve", role="admin", password=HASHED))
     async with signed_in(swept, "eve") as eve:
         first = await eve.ask("/status")
+        menu = eve.commands
         with opened(swept.home) as session:
             session.get_one(Person, "id-eve").role = "reader"
         before = every_row(swept.home)
@@ -164,6 +165,7 @@ async def test_a_role_taken_away_counts_at_once_on_a_page_that_is_open(swept: Ru
         second = await eve.ask("/retrain")
 
         assert "Answering" in first["output"]
+        assert "retrain" in menu and eve.commands == []
         assert "nothing was done" in second["output"]
         assert every_row(swept.home) == before
 

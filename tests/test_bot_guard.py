@@ -23,7 +23,7 @@ from backend.store import history as rows
 from backend.store import persons
 from backend.store.database import open_database, transaction
 from backend.store.turns import turns_of_thread
-from bot.page import CHECKOUT, inside_only, lay_out, opened_by_hand, secret
+from bot.page import CHECKOUT, TELLS_TWICE, inside_only, lay_out, opened_by_hand, secret
 from bot.signin import NOBODY, SignIn, refuse_open_chat
 from tests.chatting import Reader, Running, environment, reader, running, write_filing
 
@@ -287,6 +287,10 @@ async def test_anothers_session_takes_no_file_and_gives_none(
         ("POST", "/auth/jwt"),
         ("GET", "/auth/oauth/github"),
         ("GET", "/copilot/index.js"),
+        ("GET", "/docs"),
+        ("GET", "/docs/oauth2-redirect"),
+        ("GET", "/redoc"),
+        ("GET", "/openapi.json"),
     ],
 )
 async def test_routes_that_tenk_does_not_offer_answer_so(
@@ -597,6 +601,7 @@ def test_the_page_as_installed_opens_no_citation_by_itself(tmp_path: Path) -> No
     assert ".props?.title||" in text
     assert opened_by_hand(text) == text  # nothing is left to change
     assert "defaultSize:50" in text
+    assert not TELLS_TWICE.search(text) and "callAction(" in text
 
 
 def test_laying_out_again_keeps_what_is_there_and_takes_a_changed_setting(tmp_path: Path) -> None:
