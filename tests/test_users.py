@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Generator
@@ -57,6 +58,7 @@ def test_a_user_who_is_added_can_sign_in_and_is_listed_without_any_password(
 ) -> None:
     added = add(own_home, "ann", "admin")
     listed = tenk(own_home, "list", "--json")
+    table = tenk(own_home, "list")
 
     ann = held(own_home, "ann")
     assert added.returncode == 0 and "ann may sign in as admin" in added.stdout
@@ -65,6 +67,7 @@ def test_a_user_who_is_added_can_sign_in_and_is_listed_without_any_password(
     assert PasswordHasher().verify(ann.password, SECRET)
     (row,) = json.loads(listed.stdout)
     assert (row["name"], row["role"], set(row)) == ("ann", "admin", {"name", "role", "added"})
+    assert re.search(r"^ann +admin +\d{4}-\d\d-\d\d \d\d:\d\d UTC$", table.stdout, re.M)
     assert SECRET not in added.stdout + added.stderr + listed.stdout
 
 

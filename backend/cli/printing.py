@@ -47,6 +47,10 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.2f}"
+    if isinstance(value, datetime):
+        from backend.records import in_utc
+
+        return f"{in_utc(value):%Y-%m-%d %H:%M} UTC"
     return " ".join(str(value).split())
 
 
