@@ -289,7 +289,10 @@ def _scores(ask: Ask) -> Iterator[str]:
     held: dict[int, set[str]] = {}
     for sitting, metric in ask("SELECT sitting, metric FROM score"):
         held.setdefault(sitting, set()).add(metric)
-    decided = ask("SELECT id FROM sitting WHERE cycle IN (SELECT cycle FROM verdict) ORDER BY id")
+    decided = ask(
+        "SELECT id FROM sitting WHERE cycle IN (SELECT cycle FROM verdict) "
+        "AND arm NOT LIKE '%, given up %' ORDER BY id"
+    )
     if short := [row[0] for row in decided if held.get(row[0], set()) != METRICS]:
         yield f"sittings without both of their scores: {short}"
     yield from _none(
@@ -338,7 +341,8 @@ def _marks(cycle: int, asked: set[int], ask: Ask) -> Marks:
     marks: Marks = {}
     for *place, metric, value in ask(
         "SELECT t.model, t.question, t.repeat, s.metric, s.value FROM sitting t "
-        f"JOIN score s ON s.sitting = t.id WHERE t.answer IS NOT NULL AND t.cycle = {cycle}"
+        f"JOIN score s ON s.sitting = t.id WHERE t.answer IS NOT NULL AND t.cycle = {cycle} "
+        "AND t.arm NOT LIKE '%, given up %'"
     ):
         if place[1] in asked:
             marks.setdefault(tuple(place), {})[metric] = value

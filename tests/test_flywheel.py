@@ -449,6 +449,7 @@ def test_a_model_activated_in_mid_exam_stays(tmp_path: Path) -> None:
             active = turns.active_candidate(session)
         assert active is not None and active.id == other.id
         assert "local-student was activated in mid-exam" in (row.ended or "")
+        assert (row.ended or "").endswith("tenk promote ft:local-student:x::1")
 
 
 def examined(it: Ready, decision: str) -> int:

@@ -303,17 +303,45 @@ def test_a_cycle_cancelled_in_mid_exam_asks_no_further(tmp_path: Path) -> None:
 # -- the exam
 
 
-def test_a_model_shut_down_in_mid_exam_ends_the_cycle_and_is_named(tmp_path: Path) -> None:
-    gone = refuse(404, "The model `m` does not exist.", code="model_not_found")
+def test_a_candidate_shut_down_in_mid_exam_ends_the_cycle_and_is_named(tmp_path: Path) -> None:
     with (
-        strict_server(tuning=Tuning(), chat=[*HELLOS, *[gone] * 50]) as server,
-        ready(tmp_path, **student_at(server)) as it,
+        strict_server(tuning=Tuning(), chat=HELLOS) as server,
+        ready(tmp_path, **student_at(server), models=Watched) as it,
     ):
+        row = _without(it, server, "ft:m")
+
+        assert row.failed
+        assert "The exam cannot be finished, for the candidate is gone. " in (row.ended or "")
+        assert "tenk retrain" in (row.ended or "")
+
+
+def test_a_rival_shut_down_in_mid_exam_costs_no_training(tmp_path: Path) -> None:
+    tuning = Tuning()
+    with (
+        strict_server(tuning=tuning, chat=HELLOS) as server,
+        ready(tmp_path, **student_at(server), models=Watched) as it,
+    ):
+        with pytest.raises(ModelGone, match="its untuned model is gone.*is not trained again"):
+            _without(it, server, "m")
+        server.models["m"] = None
+        reached: Any = it.flywheel.wheel.models
+        reached.before = lambda count: None  # pyright: ignore[reportUnknownLambdaType]
         row = advanced(it)
 
-    assert row.failed
-    assert "The exam cannot be finished, for its" in (row.ended or "")
-    assert "tenk retrain" in (row.ended or "")
+        assert row.verdict is not None
+        assert len(tuning.mine()) == 1
+
+
+def _without(it: Ready, server: StrictServer, name: str) -> Any:
+    """The cycle, where a model is shut down with the first question of the exam."""
+    models: Any = it.flywheel.wheel.models
+
+    def shut_down(count: int) -> None:
+        for one in [one for one in server.models if one == name or one.startswith(f"{name}:")]:
+            del server.models[one]
+
+    models.before = shut_down
+    return advanced(it)
 
 
 def test_an_arm_that_never_answers_holds_the_cycle_up_and_costs_no_score(tmp_path: Path) -> None:

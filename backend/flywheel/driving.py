@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from backend import datasets, exam, finetuning
 from backend.errors import DataError, JobGone
-from backend.flywheel.examining import ACTIVE, Examination, Fixed, active_arm
+from backend.flywheel.examining import ACTIVE, Examination, active_arm
+from backend.flywheel.fixing import Fixed
 from backend.flywheel.pausing import Pause
 from backend.flywheel.recording import Cancelled, Record
 from backend.flywheel.sittings import paying
@@ -331,11 +332,16 @@ class Flywheel:
             if swaps and now != compared:
                 reason += (
                     f" But {now.model} was activated in mid-exam, and it was compared with "
-                    f"{compared.model}: nothing was swapped. Examine it anew: tenk retrain"
+                    f"{compared.model}: nothing was swapped. Let the candidate answer all the "
+                    f"same: tenk promote {self._name(session, cycle)}"
                 )
             ended = cycles.end_cycle(session, record.key, reason, failed=False)
             if ended and swaps and now == compared:
                 self._swap(session, cycle, verdict)
+
+    @staticmethod
+    def _name(session: "Session", cycle: Cycle) -> str:
+        return session.get_one(Candidate, cycle.candidate).model
 
     @staticmethod
     def _swap(session: "Session", cycle: Cycle, verdict: Verdict) -> None:

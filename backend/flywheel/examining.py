@@ -4,12 +4,13 @@ It alone joins the exam (who answers, who scores) with the rule that decides.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from backend import answers, exam, figures, promotion
 from backend.errors import ConfigurationError, DataError, ModelGone
+from backend.flywheel.fixing import Fixed
 from backend.flywheel.recording import Record
 from backend.flywheel.sittings import (
     judged,
@@ -64,49 +65,12 @@ def first_look(policy: promotion.Policy) -> int:
     return min(due, policy.max_questions)
 
 
-@dataclass(frozen=True)
-class Fixed:
-    """What is written down before the first question, and holds until the verdict.
+class RivalGone(ModelGone):
+    """The model of an arm beside the candidate is gone, and the comparison cannot be finished."""
 
-    A swap, a question put aside by hand, another judge or another level of confidence in
-    mid-exam would each let somebody choose the verdict after having seen scores.
-    """
-
-    seed: int
-    order: tuple[int, ...]
-    arms: tuple[exam.Arm, ...]
-    judge: str
-    embed: str
-    repeats: int
-    policy: promotion.Policy
-
-    def told(self) -> dict[str, Any]:
-        """As the cycle's row keeps it."""
-        arms = [[arm.name, arm.role.value, arm.model] for arm in self.arms]
-        policy = asdict(self.policy) | {"metrics": list(self.policy.metrics)}
-        return {
-            "seed": self.seed,
-            "order": list(self.order),
-            "arms": arms,
-            "judge": self.judge,
-            "embed": self.embed,
-            "repeats": self.repeats,
-            "policy": policy,
-        }
-
-    @classmethod
-    def of(cls, told: dict[str, Any]) -> "Fixed":
-        """The way back."""
-        policy = told["policy"] | {"metrics": tuple(told["policy"]["metrics"])}
-        return cls(
-            told["seed"],
-            tuple(told["order"]),
-            tuple(exam.Arm(name, Role(role), model) for name, role, model in told["arms"]),
-            told["judge"],
-            told["embed"],
-            told["repeats"],
-            promotion.Policy(**policy),
-        )
+    def __init__(self, arm: exam.Arm, error: ModelGone) -> None:
+        super().__init__(str(error))
+        self.arm = arm
 
 
 async def nothing_to_wait_for() -> None:
@@ -193,8 +157,20 @@ class Examination:
 
         What the teacher itself cannot answer gives its place to the next question before anybody
         looks at the scores: the teacher alone decides, so no candidate can choose its questions.
+
+        Where a rival's model is gone the exam begins anew against whoever has its place now: the
+        same questions in the same order, every answer and score fresh, for scores of two runs are
+        never compared. The candidate, which was paid for, is examined all the same. Raises
+        RivalGone where nobody has its place yet.
         """
         fixed = self._under_one_judge(Fixed.of(cycle.exam))
+        while True:
+            try:
+                return await self._held(fixed, dataset=dataset)
+            except RivalGone as gone:
+                fixed = self._anew(fixed, gone)
+
+    async def _held(self, fixed: Fixed, *, dataset: str) -> Verdict:
         drawn, teacher = self._drawn(fixed), sits_as(TEACHER, fixed.arms)
         aim = first_look(fixed.policy)
         while True:
@@ -227,6 +203,50 @@ class Examination:
             f"tenk cycle {self.record.key} --cancel"
         )
 
+    def _anew(self, fixed: Fixed, gone: RivalGone) -> Fixed:
+        """The same exam without the model that is gone, with nothing answered yet."""
+        arms, lost = (fixed.arms[0], *self.rivals()), gone.arm
+        if (lost.model, lost.role) in {(arm.model, arm.role) for arm in arms}:
+            remedy = "Let another answer: tenk rollback, or tenk promote MODEL. "
+            raise RivalGone(
+                lost,
+                ModelGone(
+                    f"The exam waits, for its {lost.name} model is gone. {gone} "
+                    f"{remedy if lost.name == ACTIVE else ''}Then it begins anew with "
+                    f"{fixed.arms[0].model}, which is not trained again."
+                ),
+            ) from gone
+        self._refuse_above_budget()
+        anew = replace(fixed, arms=arms, gone=(*fixed.gone, lost.model))
+        now = next(arm.model for arm in arms if arm.name == lost.name)
+        with self.record.writing() as (session, row):
+            cycles.give_up_sittings(session, self.record.key)
+            row.exam = anew.told()
+            text = (
+                f"{lost.model}, the {lost.name} model, is gone: the exam begins anew against {now}"
+            )
+            cycles.add_event(session, self.record.key, "note", text)
+        return anew
+
+    def _refuse_above_budget(self) -> None:
+        """Raise ConfigurationError where the exam cannot be paid once more."""
+        budget, more = self.settings.budget_usd, self.estimate().usd
+        if budget is None:
+            return
+        key = self.record.key
+        with transaction(self.engine) as session:
+            told = cycles.sittings(session, key, given_up=True)
+            training = cycles.training_usd(session).get(key)
+        judge = price(self._model(Role.JUDGE), self.settings.prices)
+        spent = usd_of([sat_of(row, scores) for row, scores in told], judge)
+        total = (training or 0.0) + (spent or 0.0) + (more or 0.0)
+        if total > budget:
+            raise ConfigurationError(
+                f"The exam must begin anew, for a model that sat it is gone. That would bring "
+                f"cycle {key} to at most ${total:.2f}, above TENK_BUDGET_USD={budget:.2f}. Raise "
+                f"the budget, or end the cycle: tenk cycle {key} --cancel"
+            )
+
     def _drawn(self, fixed: Fixed) -> list[ExamQuestion]:
         with transaction(self.engine) as session:
             rows = {one.id: one for one in cycles.exam_questions(session)}
@@ -258,7 +278,7 @@ class Examination:
     async def _answer(self, arm: exam.Arm, question: ExamQuestion) -> exam.Answered:
         """As a reader would get it: the same prompt, the same finish, over the frozen evidence.
 
-        Raises DataError where the arm's model is gone: the comparison cannot be finished.
+        Raises DataError where the candidate is gone, RivalGone where another arm's model is.
         """
         await self.safe_point()
         passages = [Passage.model_validate(one) for one in question.evidence]
@@ -267,9 +287,11 @@ class Examination:
         try:
             reply, usage = await self.models.complete(arm.role, messages, model=arm.model)
         except ModelGone as error:
+            if arm.name != CANDIDATE:
+                raise RivalGone(arm, error) from error
             raise DataError(
-                f"The exam cannot be finished, for its {arm.name} model is gone. {error} Then "
-                "start another cycle: tenk retrain"
+                f"The exam cannot be finished, for the candidate is gone. {error} Start another "
+                "cycle: tenk retrain"
             ) from error
         seconds = monotonic() - started
         finished = answers.finish(reply, passages, question=question.question)
@@ -332,6 +354,7 @@ class Examination:
                 "questions": {str(one.id): one.question for one in asked},
                 "put_aside": {str(key): UNANSWERABLE for key in sorted(aside)},
                 "usd": usd_of(self._sat(), price(fixed.judge, self.settings.prices)),
+                **({"gone": list(fixed.gone)} if fixed.gone else {}),
             },
         )
         return Verdict(

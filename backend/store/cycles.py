@@ -119,9 +119,20 @@ def dataset(session: Session, key: int) -> Dataset:
     return row
 
 
-def sittings(session: Session, key: int) -> list[tuple[Sitting, list[Score]]]:
-    """Every answer given in a cycle's exam with its scores, in the order they were given."""
-    rows = session.exec(select(Sitting).where(Sitting.cycle == key).order_by(col(Sitting.id))).all()
+GIVEN_UP = ", given up "
+"""In the name of an arm: its answers in an exam that was begun anew. They stay in the books."""
+
+
+def sittings(
+    session: Session, key: int, *, given_up: bool = False
+) -> list[tuple[Sitting, list[Score]]]:
+    """Every answer given in a cycle's exam with its scores, in the order they were given.
+
+    `given_up`: those too that were given before the exam was begun anew.
+    """
+    of_cycle = select(Sitting).where(Sitting.cycle == key).order_by(col(Sitting.id))
+    wanted = of_cycle if given_up else of_cycle.where(~col(Sitting.arm).contains(GIVEN_UP))
+    rows = session.exec(wanted).all()
     scores: dict[int, list[Score]] = {}
     found = select(Score).join(Sitting, col(Score.sitting) == Sitting.id)
     for score in session.exec(found.where(Sitting.cycle == key).order_by(col(Score.id))):
@@ -154,6 +165,15 @@ def put_sitting(
         session.add(score)
     session.flush()
     return row
+
+
+def give_up_sittings(session: Session, key: int) -> None:
+    """Make room for an exam that begins anew; what was answered so far has been paid for."""
+    every = {row.arm for row, _ in sittings(session, key, given_up=True)}
+    number = 1 + len({arm.partition(GIVEN_UP)[2] for arm in every} - {""})
+    for row, _ in sittings(session, key):
+        row.arm += f"{GIVEN_UP}{number}"
+        session.add(row)
 
 
 @dataclass(frozen=True, slots=True)
