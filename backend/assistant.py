@@ -24,6 +24,7 @@ from backend.store.database import transaction
 from backend.store.filings import filing as filing_of
 from backend.store.filings import filings as all_filings
 from backend.store.secrets import exam_key
+from backend.store.spending import count_lost
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -156,6 +157,7 @@ class Assistant:
                 self._log(turn_of(asking.draft, state="stopped", error=why))
                 raise
             except DataError:
+                self._count_lost(asking.draft)  # it is not logged, so no turn tells of it
                 raise
             except TenkError as error:
                 if not self._hand_on(asking, error):
@@ -314,6 +316,12 @@ class Assistant:
             duty.after_failure(self.engine, self.settings, answerer.activation, error)
 
     # -- apply
+
+    def _count_lost(self, draft: Draft) -> None:
+        """Making a follow-up stand alone may have cost something that no turn will tell."""
+        if any(cost != 0 for cost in draft.costs):
+            model, subject = self._teacher().model, "follow-ups that nothing was found for"
+            count_lost(self.engine, subject, model, draft.usage, draft.cost_usd)
 
     def _log(self, turn: Turn) -> Turn:
         with transaction(self.engine) as session:

@@ -101,12 +101,13 @@ async def speak(models: Speaks, draft: Draft, on_token: OnToken) -> None:
                 continue
             draft.pieces.append(part)
             await on_token(part)
+    if usage is not None:
+        draft.spend(usage, models.cost(answerer.model, usage))
     if usage is None or not "".join(draft.pieces).strip():
         raise ProviderError(
             f"The {answerer.role} model {answerer.model} ended without a whole "
             "answer. Ask again; if it stays so, type `tenk doctor`."
         )
-    draft.spend(usage, models.cost(answerer.model, usage))
 
 
 def turn_of(draft: Draft, *, state: str = "whole", error: TenkError | str | None = None) -> Turn:

@@ -21,7 +21,7 @@ from backend.store import cycles
 from backend.store.filings import filings
 from backend.store.notices import log_totals, notices, unpriced_turns
 from backend.store.schedule import last_run
-from backend.store.spending import CHECK, EMBEDDING, GENERATION, expenses
+from backend.store.spending import CHECK, EMBEDDING, GENERATION, LOST, expenses
 from backend.store.totals import totals
 from backend.store.turns import active_candidate
 
@@ -102,13 +102,15 @@ def spend_row(session: "Session", settings: "Settings") -> dict[str, Any]:
     """What was spent in USD, by kind: the kinds add up to `spend_usd`.
 
     `answers_usd` holds the teacher's second answers too, and follow-ups made to stand alone;
-    `exams_usd` answers and judging; `checks_usd` calls that only see whether a model answers.
+    `exams_usd` answers and judging; `checks_usd` calls that only see whether a model answers;
+    `lost_usd` answers that broke off, by an estimate where their server tells no tokens, and
+    follow-ups that nothing was found for.
     `unpriced` names what has no known price, by which the sum falls short.
     """
     exams, trained = cycles.exam_spend(session), cycles.training_usd(session)
     judging = [_judging_usd(one, settings) for one in exams]
     others = expenses(session)
-    by_kind = {kind: 0.0 for kind in (GENERATION, EMBEDDING, CHECK)}
+    by_kind = {kind: 0.0 for kind in (GENERATION, EMBEDDING, CHECK, LOST)}
     for one in others:
         by_kind[one.kind] = by_kind.get(one.kind, 0.0) + one.cost_usd
     spend = {
@@ -118,6 +120,7 @@ def spend_row(session: "Session", settings: "Settings") -> dict[str, Any]:
         "generation_usd": by_kind[GENERATION],
         "embeddings_usd": by_kind[EMBEDDING],
         "checks_usd": by_kind[CHECK],
+        "lost_usd": by_kind[LOST],
     }
     judged = zip(exams, judging, strict=True)
     unpriced = [

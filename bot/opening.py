@@ -12,7 +12,7 @@ from backend.library import Library
 from backend.models import LocalApi, Models, open_models
 from backend.records import Role
 from backend.store.database import open_database
-from backend.store.spending import count_vectors
+from backend.store.spending import count_broken_off, count_vectors
 from bot.page import secret
 from bot.signin import SignIn
 
@@ -38,7 +38,12 @@ class House:
 def open_house(settings: Settings, local: LocalApi) -> House:
     """Open database, index and models; `local` is where this process serves tenk's own API."""
     engine = open_database(settings.database)
-    models = open_models(settings, local, on_embedded=partial(count_vectors, engine))
+    models = open_models(
+        settings,
+        local,
+        on_embedded=partial(count_vectors, engine),
+        on_lost=partial(count_broken_off, engine),
+    )
     index = open_index(
         settings.home, embed=models.embed, embed_model=settings.endpoint(Role.EMBED).model
     )

@@ -176,8 +176,8 @@ def _spend(status: Mapping[str, Any], ask: Ask, prices: Prices) -> Iterator[str]
         "exams_usd": _sum(ask("SELECT cost_usd FROM sitting")) + sum(usd or 0 for usd in judged),
         "training_usd": sum(usd or 0.0 for usd in trained.values()),
     }
-    for kind in ("generation", "embedding", "check"):
-        name = f"{kind}s_usd" if kind != "generation" else "generation_usd"
+    for kind in ("generation", "embedding", "check", "lost"):
+        name = f"{kind}_usd" if kind in ("generation", "lost") else f"{kind}s_usd"
         found[name] = _sum(ask(f"SELECT cost_usd FROM expense WHERE kind = '{kind}'"))
     told = {name: usd for name, usd in spend.items() if name != "unpriced"}
     for name in told.keys() | found.keys():
@@ -186,7 +186,7 @@ def _spend(status: Mapping[str, Any], ask: Ask, prices: Prices) -> Iterator[str]
     if not _same(status["spend_usd"], sum(told.values())):
         yield f"spend_usd is {status['spend_usd']}, its kinds add up to {sum(told.values())}"
     strange = [row[0] for row in ask("SELECT DISTINCT kind FROM expense ORDER BY kind")]
-    if unknown := set(strange) - {"generation", "embedding", "check"}:
+    if unknown := set(strange) - {"generation", "embedding", "check", "lost"}:
         yield f"expenses of a kind that no status tells: {sorted(unknown)}"
     unpriced = _unpriced(ask) or None in judged or None in trained.values()
     if unpriced and not spend["unpriced"]:

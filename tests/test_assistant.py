@@ -20,6 +20,7 @@ from backend.errors import (
 from backend.lessons import curated
 from backend.records import ExamQuestion, Role
 from backend.settings import Settings
+from backend.standing import spend_row
 from backend.store.cycles import add_exam_questions
 from backend.store.database import open_database, transaction
 from tests.answering import (
@@ -112,6 +113,16 @@ async def test_a_refusal_is_logged_as_one_and_repeats_figures_of_the_question_un
     assert len(house.examples()) == 1  # the rules drop it; a person can overrule them
 
 
+async def test_an_answer_of_blanks_alone_is_a_failure_that_was_paid_for(house: House) -> None:
+    house.models.pieces = ["  ", "\n"]
+
+    with pytest.raises(ProviderError, match="without a whole answer"):
+        await house.assistant.ask(QUESTION, thread="t1")
+
+    [row] = house.logged()
+    assert (row.state, row.cost_usd, row.prompt_tokens) == ("failed", 0.25, 100)
+
+
 async def test_a_cost_is_unknown_where_one_of_the_calls_has_no_price(house: House) -> None:
     house.models.price = None
 
@@ -158,6 +169,24 @@ async def test_a_follow_up_is_understood_from_the_conversation(house: House) -> 
     assert house.index.asked[-1][0] == house.models.rewritten
     assert f"Question: {house.models.rewritten}" in turn.messages[1]["content"]
     assert (turn.prompt_tokens, turn.completion_tokens, turn.cost_usd) == (120, 15, 0.5)
+
+
+async def test_a_follow_up_that_nothing_is_found_for_costs_what_it_took_to_understand_it(
+    house: House,
+) -> None:
+    await house.assistant.ask(QUESTION, thread="t1")
+    house.index.passages = []
+
+    with pytest.raises(DataError, match="Found no passage"):
+        await house.assistant.ask("and the year before?", thread="t1")
+    with pytest.raises(DataError, match="Found no passage"):
+        await house.assistant.ask(QUESTION, thread="another")  # no call was made for it
+
+    with transaction(house.engine) as session:
+        spent = spend_row(session, house.assistant.settings)
+    assert len(house.logged()) == 1
+    assert spent["spend"]["lost_usd"] == 0.25
+    assert spent["spend_usd"] == 0.5
 
 
 async def test_another_conversation_lends_nothing(house: House) -> None:

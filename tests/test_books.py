@@ -13,12 +13,13 @@ from sqlalchemy import Engine, text
 
 from backend.cli.opening import House
 from backend.generating import Generating
-from backend.records import Role
+from backend.records import Role, Usage
 from backend.settings import Settings
 from backend.standing import standing
 from backend.steering import promote, roll_back
 from backend.store import cycles
 from backend.store.database import open_database, transaction
+from backend.store.spending import count_broken_off
 from tests.books import balances
 from tests.postgres import database, pour
 from tests.turning import QUICK, ready
@@ -109,6 +110,15 @@ def test_the_same_books_balance_in_postgresql(kept: Kept, engine: Engine, postgr
     assert status["books"] == kept.status["books"]
     assert status["spend_usd"] == pytest.approx(kept.status["spend_usd"])
     elsewhere.dispose()
+
+
+def test_answers_that_broke_off_are_in_the_balance(kept: Kept, engine: Engine) -> None:
+    count_broken_off(engine, "m", Usage(prompt_tokens=5, completion_tokens=3), 0.5)
+
+    status = told(engine, kept.settings)
+
+    assert balances(status, engine, prices=PRICES) == []
+    assert status["spend_usd"] == pytest.approx(kept.status["spend_usd"] + 0.5)
 
 
 def test_an_empty_home_balances(tmp_path: Path) -> None:

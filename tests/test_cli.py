@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from backend.samples import SAMPLE_PDF, SAMPLE_QUESTIONS
+from tests.strict_server import KEY, cut, strict_server
 
 TENK = Path(sys.executable).with_name("tenk")
 
@@ -303,3 +304,19 @@ def test_every_command_explains_itself(bare: Door, words: list[str]) -> None:
 
     assert result.returncode == 0
     assert "Usage: tenk" in result.stdout
+
+
+def test_an_answer_that_breaks_off_is_in_what_was_spent(tenk: Door) -> None:
+    with strict_server(chat=[cut("Revenue was")]) as server:
+        tenk.environment |= {
+            "TENK_TEACHER_BASE_URL": server.url,
+            "TENK_TEACHER_API_KEY": KEY,
+            "TENK_TEACHER_MODEL": "m",
+            "TENK_PRICES": '{"m": [0, 1000000]}',
+        }
+        broken = tenk("ask", "What was Calderwick's revenue in 2025?")
+    status = tenk.json("status")
+
+    assert (broken.returncode, is_one_line(broken)) == (1, True)
+    assert status["spend"]["lost_usd"] == status["spend_usd"] == 3  # 11 letters, 4 to a token
+    assert status["spend"]["unpriced"] == []

@@ -147,6 +147,78 @@ async def test_an_answer_that_is_not_whole_raises_after_its_pieces(reply: Reply,
     assert len(server.requests) == 1
 
 
+Lost = list[tuple[str, int, int, float | None]]
+
+
+def losing_at(server: StrictServer, lost: Lost, price: tuple[float, float] = (1e6, 1e4)) -> Models:
+    """Models of known prices (here in USD for 1 and 100 tokens); `lost` takes what they tell."""
+
+    def lose(model: str, usage: Usage, cost: float | None) -> None:
+        lost.append((model, usage.prompt_tokens, usage.completion_tokens, cost))
+
+    told: dict[str, Any] = {"base_url": server.url, "api_key": KEY, "timeout": 10}
+    settings = load_settings(teacher_model="m", prices={"m": price}, **told)
+    return open_models(settings, None, on_lost=lose)
+
+
+@pytest.mark.parametrize(
+    ("reply", "paid"),
+    [
+        (say("Revenue was", finish="length"), (7, 3)),  # as the server told
+        (say("Revenue was", finish="content_filter"), (7, 3)),
+        (say(finish="tool_calls"), (7, 3)),
+        (cut("Revenue was"), (5, 3)),  # by the letters: 17 and 11, 4 to a token
+        (say("Revenue was", finish=None, usage=None), (5, 3)),
+    ],
+)
+async def test_an_answer_that_breaks_off_is_told_with_what_it_cost(
+    reply: Reply, paid: tuple[int, int]
+) -> None:
+    lost: Lost = []
+
+    with strict_server(chat=[reply]) as server:
+        with pytest.raises(ProviderError):
+            await losing_at(server, lost).complete(Role.TEACHER, ASKED)
+
+    assert lost == [("m", *paid, paid[0] + paid[1] / 100)]
+
+
+async def test_an_answer_that_its_reader_stops_is_told_with_what_it_cost_until_then() -> None:
+    lost: Lost = []
+    heard = asyncio.Event()
+
+    async def read(models: Models) -> None:
+        async with aclosing(models.stream(Role.TEACHER, ASKED)) as parts:
+            async for _ in parts:
+                heard.set()
+
+    with strict_server(chat=[silence("Revenue was")]) as server:
+        reading = asyncio.create_task(read(losing_at(server, lost)))
+        async with asyncio.timeout(30):
+            await heard.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    assert [one[1:3] for one in lost] == [(5, 3)]
+
+
+async def test_an_answer_that_is_whole_or_free_or_never_began_is_no_loss() -> None:
+    lost: Lost = []
+    replies = [say("Revenue"), refuse(400, "no"), cut(), say("Revenue")]
+
+    with strict_server(chat=[*replies, cut("Revenue")]) as server:
+        priced = losing_at(server, lost)
+        await priced.complete(Role.TEACHER, ASKED)
+        with pytest.raises(ProviderError):
+            await priced.complete(Role.TEACHER, ASKED)
+        await priced.complete(Role.TEACHER, ASKED)  # cut before it began, and asked again
+        with pytest.raises(ProviderError):
+            await losing_at(server, lost, price=(0, 0)).complete(Role.TEACHER, ASKED)
+
+    assert lost == []
+
+
 @pytest.mark.parametrize(
     ("reply", "why"),
     [

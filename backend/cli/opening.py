@@ -41,7 +41,7 @@ class House:
         """Clients by role; starts the local API where a role needs it."""
         from backend.models import LocalApi, open_models
         from backend.records import Role, Usage
-        from backend.store.spending import count_vectors
+        from backend.store.spending import count_broken_off, count_vectors
 
         local = None
         if any(self.settings.endpoint(role).local for role in Role):
@@ -53,7 +53,10 @@ class House:
         def count(model: str, usage: Usage, cost: float | None) -> None:
             count_vectors(self.engine, model, usage, cost)
 
-        return open_models(self.settings, local, on_embedded=count)
+        def lose(model: str, usage: Usage, cost: float | None) -> None:
+            count_broken_off(self.engine, model, usage, cost)
+
+        return open_models(self.settings, local, on_embedded=count, on_lost=lose)
 
     @cached_property
     def index(self) -> "Index":

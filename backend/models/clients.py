@@ -22,7 +22,9 @@ from backend.models.failures import (
 )
 from backend.models.replies import (
     BadReply,
+    Heard,
     ModelCard,
+    Part,
     batches,
     cards_of,
     part_of,
@@ -43,9 +45,9 @@ AT_ONCE = 2
 INGEST_PATIENCE = 5
 """A long run of texts may wait for a rate limit so many times longer than a reader."""
 T = TypeVar("T")
-OnEmbedded = Callable[[str, Usage, float | None], None]
-"""Told, in a thread of its own, of each request for vectors that may cost something: the model, its
-tokens, its USD or None where no price is known. Nobody else hears what they cost."""
+OnPaid = Callable[[str, Usage, float | None], None]
+"""Told, in a thread of its own, of something that may cost: the model, its tokens, its USD or None
+where no price is known. Nobody else hears of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,15 @@ class Models:
     """
 
     def __init__(
-        self, settings: Settings, local: LocalApi | None, on_embedded: OnEmbedded | None = None
+        self,
+        settings: Settings,
+        local: LocalApi | None,
+        on_embedded: OnPaid | None = None,
+        on_lost: OnPaid | None = None,
     ) -> None:
         self._settings = settings
         self._on_embedded = on_embedded
+        self._on_lost = on_lost
         self._local = local
         self._connections = Connections(settings.timeout)
         self._unknown: dict[tuple[str | None, str], set[str]] = {}
@@ -254,11 +261,30 @@ class Models:
     async def _answer(
         self, call: Call, request: dict[str, Any], deadline: float
     ) -> AsyncGenerator[str | Usage, None]:
-        """One try at an answer; the first event by `deadline`, each next in TENK_TIMEOUT."""
+        """One try at an answer. One that breaks off, on whichever side, is told as lost: its server
+        has read the question and written so far, and nobody gets its Usage."""
+        heard, whole = Heard(), False
+        try:
+            async with aclosing(self._parts(call, request, deadline)) as parts:
+                async for part in parts:
+                    heard.take(part)
+                    if part.text:
+                        yield part.text
+            require_whole(heard.finish, bool(heard.letters))
+            whole = True
+        finally:
+            asked = sum(len(message["content"]) for message in request["messages"])
+            if not whole and (usage := heard.paid(asked)) is not None:
+                await self._count(self._on_lost, call.model, usage)
+        yield heard.usage or Usage()
+
+    async def _parts(
+        self, call: Call, request: dict[str, Any], deadline: float
+    ) -> AsyncGenerator[Part, None]:
+        """The events of one try; the first by `deadline`, each next in TENK_TIMEOUT."""
         client = await self._connections.client(call.endpoint)
         async with asyncio.timeout_at(deadline):
             stream = await client.chat.completions.create(**request, stream=True)
-        finish, spoken, usage = None, False, Usage()
         async with stream:
             require_type(stream.response.headers.get("content-type", ""), "text/event-stream")
             events = aiter(stream)
@@ -266,15 +292,9 @@ class Models:
                 async with asyncio.timeout_at(deadline):
                     event = await anext(events, None)
                 if event is None:
-                    break
+                    return
                 deadline = asyncio.get_running_loop().time() + self._settings.timeout
-                part = part_of(event)
-                finish, usage = part.finish or finish, part.usage or usage
-                if part.text:
-                    spoken = True
-                    yield part.text
-        require_whole(finish, spoken)
-        yield usage
+                yield part_of(event)
 
     async def _vectors(self, call: Call, run: Sequence[str], alone: bool) -> list[list[float]]:
         def request() -> dict[str, Any]:
@@ -283,15 +303,15 @@ class Models:
 
         async def ask(body: Mapping[str, Any]) -> list[list[float]]:
             reply = await self._json(call, "/embeddings", body)
-            await self._count(call.model, usage_in(reply))
+            await self._count(self._on_embedded, call.model, usage_in(reply))
             return vectors_of(reply, len(run))
 
         return await self._retried(call, request, ask, 1 if alone else INGEST_PATIENCE)
 
-    async def _count(self, model: str, usage: Usage) -> None:
+    async def _count(self, told: OnPaid | None, model: str, usage: Usage) -> None:
         cost = self.cost(model, usage)
-        if self._on_embedded is not None and cost != 0:
-            await asyncio.to_thread(self._on_embedded, model, usage, cost)
+        if told is not None and cost != 0:
+            await asyncio.to_thread(told, model, usage, cost)
 
     async def _json(self, call: Call, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One request for JSON, once."""
@@ -327,7 +347,14 @@ class Models:
 
 
 def open_models(
-    settings: Settings, local: LocalApi | None, *, on_embedded: OnEmbedded | None = None
+    settings: Settings,
+    local: LocalApi | None,
+    *,
+    on_embedded: OnPaid | None = None,
+    on_lost: OnPaid | None = None,
 ) -> Models:
-    """The models that `settings` name; `local` is where tenk's own API runs, if it does."""
-    return Models(settings, local, on_embedded)
+    """The models that `settings` name; `local` is where tenk's own API runs, if it does.
+
+    `on_embedded` hears of each request for vectors, `on_lost` of each answer that broke off.
+    """
+    return Models(settings, local, on_embedded, on_lost)

@@ -47,6 +47,34 @@ class Part:
     usage: Usage | None = None
 
 
+LETTERS_PER_TOKEN = 4
+
+
+@dataclass(slots=True)
+class Heard:
+    """What has come of a streamed answer."""
+
+    letters: int = 0
+    finish: str | None = None
+    usage: Usage | None = None
+
+    def take(self, part: Part) -> None:
+        """One more event."""
+        self.letters += len(part.text)
+        self.finish = part.finish or self.finish
+        self.usage = part.usage or self.usage
+
+    def paid(self, asked: int) -> Usage | None:
+        """What an answer that broke off took: as its server told, else by the letters of question
+        (`asked`) and answer. None where nothing of it came."""
+        if self.usage is None and self.letters:
+            return Usage(
+                prompt_tokens=-(-asked // LETTERS_PER_TOKEN),
+                completion_tokens=-(-self.letters // LETTERS_PER_TOKEN),
+            )
+        return self.usage
+
+
 def require_type(content_type: str, expected: str) -> None:
     """Raise BadReply unless a reply's content type is the expected one (or is not told)."""
     kind = content_type.split(";")[0].strip().lower()

@@ -31,9 +31,9 @@ def remove_notice(session: Session, subject: str) -> None:
 
 
 def unpriced_turns(session: Session) -> dict[str, int]:
-    """By model, calls that said something whose cost is not known: unpriced, or cut off."""
+    """By model, whole answers whose cost is not known; those that broke off are expenses."""
     found = select(Turn.model, func.count(col(Turn.id))).where(
-        col(Turn.cost_usd).is_(None), Turn.answer != ""
+        col(Turn.cost_usd).is_(None), Turn.state == "whole"
     )
     return dict(session.exec(found.group_by(Turn.model)).all())
 

@@ -10,7 +10,7 @@ from backend.store.database import transaction
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-GENERATION, EMBEDDING, CHECK = "generation", "embedding", "check"
+GENERATION, EMBEDDING, CHECK, LOST = "generation", "embedding", "check", "lost"
 
 
 def open_expense(session: Session, kind: str, *, subject: str, model: str) -> Expense:
@@ -69,6 +69,19 @@ def count_vectors(engine: "Engine", model: str, usage: Usage, cost: float | None
     """Count a request for vectors: of filings, of questions, of the exam."""
     with transaction(engine) as session:
         count_call(session, EMBEDDING, subject="vectors", model=model, usage=usage, cost=cost)
+
+
+def count_broken_off(engine: "Engine", model: str, usage: Usage, cost: float | None) -> None:
+    """Count an answer that broke off: stopped, cut, withheld or too long."""
+    count_lost(engine, "answers that broke off", model, usage, cost)
+
+
+def count_lost(
+    engine: "Engine", subject: str, model: str, usage: Usage, cost: float | None
+) -> None:
+    """Count a call that was paid for and came to nothing."""
+    with transaction(engine) as session:
+        count_call(session, LOST, subject=subject, model=model, usage=usage, cost=cost)
 
 
 def expenses(session: Session) -> list[Expense]:
