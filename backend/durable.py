@@ -7,15 +7,20 @@ of a process that died, and another worker may go on in its place.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from os import getpid
 from socket import gethostname
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus
+
+from backend.errors import LockLost
+
+log = logging.getLogger("tenk.work")
 
 APPLICATION = "tenk"
 VERSION = "1"
@@ -26,7 +31,19 @@ UNDER_WAY = ("PENDING", "ENQUEUED", "DELAYED")
 
 Step = Callable[[str], Awaitable[bool]]
 """Takes the next step of the work with this name; whether there may be another."""
-Alone = Callable[[str], AbstractContextManager[bool]]
+
+
+class Lock(Protocol):
+    """True where it is held."""
+
+    def __bool__(self) -> bool: ...
+
+    async def during(self, work: Coroutine[Any, Any, bool]) -> bool:
+        """What the work gives. Raises LockLost, the work ended, where the lock is lost."""
+        ...
+
+
+Alone = Callable[[str], AbstractContextManager[Lock]]
 """Whether this process alone does work of this kind, as long as the context lasts."""
 Workflow = Callable[[str], Coroutine[Any, Any, None]]
 
@@ -40,11 +57,12 @@ class Durable:
     alone: Alone
     begun_anew: set[str] = field(default_factory=set[str])
 
-    async def ensure(self, kind: str, name: str) -> str | None:
+    async def ensure(self, kind: str, name: str, *, more: bool = False) -> str | None:
         """See to it that this work is under way here or in another worker, or done.
 
-        Work that broke on a fault is begun anew once in each process. Returns the fault where it
-        broke again.
+        `more`: there is more to do, whatever is recorded here: what is done is of another log, or
+        of a time before this one was put back. Work that broke on a fault is begun anew once in
+        each process. Returns the fault where it broke again.
         """
         known = f"{kind}-{name}"
         status = await DBOS.get_workflow_status_async(known)
@@ -55,6 +73,8 @@ class Durable:
                 await DBOS.resume_workflow_async(known)
         elif status.error is not None:
             return await self._after_fault(kind, name, status)
+        elif more:
+            await self._begin_anew(kind, name)
         return None
 
     async def _start(self, kind: str, name: str) -> None:
@@ -63,15 +83,22 @@ class Durable:
 
     def _orphaned(self, kind: str) -> bool:
         with self.alone(kind) as free:
-            return free
+            return bool(free)
 
     async def _after_fault(self, kind: str, name: str, status: WorkflowStatus) -> str | None:
         if status.workflow_id in self.begun_anew:
             return f"{type(status.error).__name__}: {status.error}"
         self.begun_anew.add(status.workflow_id)
-        await DBOS.delete_workflow_async(status.workflow_id)
-        await self._start(kind, name)
+        await self._begin_anew(kind, name)
         return None
+
+    async def _begin_anew(self, kind: str, name: str) -> None:
+        """Unless another worker has done so in this moment."""
+        with self.alone(kind) as free:
+            known = await DBOS.get_workflow_status_async(f"{kind}-{name}")
+            if free and known is not None and known.status not in UNDER_WAY:
+                await DBOS.delete_workflow_async(known.workflow_id)
+                await self._start(kind, name)
 
 
 @asynccontextmanager
@@ -120,11 +147,14 @@ def _workflow(kind: str, step: Step, alone: Alone, running: set[asyncio.Task[Any
 
     async def _alone(kind: str, name: str) -> None:
         while True:
-            with alone(kind) as free:
-                if free:
-                    while await take(name):
-                        pass
-                    return
+            with alone(kind) as lock:
+                if lock:
+                    try:
+                        while await lock.during(take(name)):
+                            pass
+                        return
+                    except LockLost as lost:
+                        log.warning("%s Another worker may go on with it, else this one.", lost)
             await asyncio.sleep(AGAIN)
 
     return work

@@ -10,6 +10,7 @@ TenkError                 known, said in one sentence, never a traceback
     JobGone               a fine-tuning job that its server no longer knows
     ModelGone             the model is unknown there, or was shut down
     Stopped               a person or a time limit ended the call
+    LockLost              what kept other processes away is gone: one of them may go on
     Busy                  a rate limit or a credit is used up: nothing is wrong with the model
 
 A message says what was expected, what was found and what to do next.
@@ -64,3 +65,13 @@ class Stopped(ProviderError):
 
 class Busy(ProviderError):
     """A rate limit is reached or the credit is used up; nothing is wrong with the model."""
+
+
+class LockLost(ProviderError):
+    """A lock was lost while its work was under way; somebody goes on with it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"What keeps other processes from the {name} is gone: the database cut the connection, "
+            "or the lock's file was deleted."
+        )

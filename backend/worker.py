@@ -26,7 +26,7 @@ from backend.standing import HELD_UP
 from backend.store import schedule
 from backend.store.cycles import running_cycle
 from backend.store.database import transaction
-from backend.store.locking import only_one
+from backend.store.locking import Lock, only_one
 from backend.store.notices import put_notice, remove_notice
 from backend.store.spending import count_probe
 
@@ -85,7 +85,7 @@ async def at_work(wheel: Wheel) -> "AsyncGenerator[Worker]":
     """A worker whose work goes on in the next one, or in another, where this process ends."""
     engine, settings = wheel.engine, wheel.settings
 
-    def alone(kind: str) -> AbstractContextManager[bool]:
+    def alone(kind: str) -> AbstractContextManager[Lock]:
         if kind == CYCLE:
             return Flywheel(wheel).alone()
         return only_one(engine, settings.home, kind)
@@ -158,7 +158,7 @@ class Worker:
             if self.worked.is_set():
                 self.spent.set()
             return
-        if fault := await self.durable.ensure(CYCLE, str(waiting.id)):
+        if fault := await self.durable.ensure(CYCLE, str(waiting.id), more=True):
             _tell(
                 self.wheel,
                 f"Cycle {waiting.id} broke on a fault of tenk's own ({fault}). It is tried again "

@@ -189,6 +189,46 @@ async def test_a_fault_of_ours_is_told_and_the_cycle_tried_once_more_in_each_pro
     assert told(it) == []
 
 
+async def test_a_log_that_was_put_back_is_gone_on_with_though_its_cycle_was_done_before(
+    it: Ready,
+) -> None:
+    key = it.open()
+    async with working(it) as worker:
+        await until(lambda: it.cycle().ended, worker)
+    with transaction(it.house.engine) as session:
+        row = cycles.cycle(session, key)
+        row.ended, row.failed, row.job = None, False, None
+    async with working(it) as worker:
+        await until(lambda: it.cycle().ended, worker)
+
+    assert it.texts("step").count(LABELS[Step.SUBMIT]) == 1
+    assert it.cycle().job is not None
+
+
+async def test_a_worker_whose_lock_is_lost_ends_what_it_does_and_then_goes_on(
+    it: Ready, server: StrictServer
+) -> None:
+    server.script["POST /files"] = [refuse(503, "Overloaded.")] * 2
+    it.open()
+    ends = list[str]()
+
+    async def rest(seconds: float) -> None:
+        if ends:
+            return
+        (it.house.settings.home / "cycle.lock").unlink()
+        server.script.clear()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ends.append(next_step(it.cycle()))
+
+    async with working(it, rest=rest) as worker:
+        await until(lambda: it.cycle().ended, worker)
+
+    assert ends == [Step.UPLOAD]
+    assert "failed: The job failed" in (it.cycle().ended or "")
+
+
 # -- the schedule
 
 

@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backend.cli.opening import House, opened
-from backend.cli.printing import LARGEST, Json, as_json, table
-from backend.cli.telling import Thinned, ending, line, lines, paused_words, question_lines
-from backend.errors import ConfigurationError, ProviderError
+from backend.cli.printing import LARGEST, Json, as_json, shortened, table
+from backend.cli.telling import (
+    Thinned,
+    ending,
+    in_order,
+    interrupted_words,
+    line,
+    lines,
+    paused_words,
+    questions_lines,
+)
+from backend.errors import ConfigurationError, ProviderError, TenkError
 
 if TYPE_CHECKING:
     from backend.records import Cycle
@@ -43,11 +52,11 @@ def retrain(
             key = ask_for_cycle(session, by="tenk retrain").id or 0
         if wait:
             _wait(house, key, quiet=json)
-        row = cycle_row(house, key)
+        row, means = cycle_row(house, key), mean_scores(house, key)
     if json:
         as_json(row)
-    elif wait:
-        _echo(ending(row))
+    elif row["ended"]:  # waited for, or a worker was as quick as that
+        _echo(ending(row, means))
     else:
         typer.echo(
             paused_words(key, row["paused"])
@@ -63,19 +72,18 @@ def _wait(house: House, key: int, *, quiet: bool) -> None:
     try:
         asyncio.run(_go_on(house, key, quiet=quiet))
     except KeyboardInterrupt:
-        typer.echo(
-            paused_words(key, cycle_row(house, key)["paused"])
-            or f"Cycle {key} keeps what it has done, and a worker that runs goes on with it. Watch "
-            f"it: tenk retrain --wait; let it wait: tenk cycle {key} --pause; end it: tenk cycle "
-            f"{key} --cancel",
-            err=True,
-        )
+        typer.echo(interrupted_words(cycle_row(house, key)), err=True)
         raise
     except (ConfigurationError, ProviderError) as error:
-        raise type(error)(
-            f"{error} Cycle {key} keeps what it has done, and goes on from there: "
-            "tenk retrain --wait"
-        ) from error
+        raise with_the_way_on(error, key) from error
+
+
+def with_the_way_on(error: "ConfigurationError | ProviderError", key: int) -> TenkError:
+    """What holds a cycle up, and how it goes on."""
+    kind = ConfigurationError if isinstance(error, ConfigurationError) else ProviderError
+    return kind(
+        f"{error} Cycle {key} keeps what it has done, and goes on from there: tenk retrain --wait"
+    )
 
 
 def _echo(told_lines: list[str]) -> None:
@@ -93,7 +101,7 @@ async def _go_on(house: House, key: int, *, quiet: bool) -> None:
         while not shown.done():
             with flywheel.alone() as alone:  # where another process dies, this one goes on
                 if alone:
-                    await flywheel.advance(key)
+                    await alone.during(flywheel.advance(key))
             await asyncio.wait([shown], timeout=LOOK_AGAIN)
         await shown
     finally:
@@ -159,7 +167,14 @@ def cycles(json: Json = False) -> None:
     if json:
         as_json(rows)
         return
-    short = [{**row, "verdict": (row["verdict"] or {}).get("decision")} for row in rows]
+    short = [
+        {
+            **row,
+            "verdict": (row["verdict"] or {}).get("decision"),
+            "ended": shortened(row["ended"] or ""),
+        }
+        for row in rows
+    ]
     table(
         short,
         ["cycle", "state", "candidate", "verdict", "started", "ended"],
@@ -192,14 +207,13 @@ def cycle(
             one_cycle(session, number)
             told = events(session, number)
         row, questions = cycle_row(house, number), question_rows(house, number)
+        means = mean_scores(house, number)
     if json:
         happened = [{"at": e.at, "kind": e.kind, "text": e.text, **e.numbers} for e in told]
         as_json({**row, "events": happened, "questions": questions})
         return
-    _echo(lines(told))
-    for question in questions:
-        _echo(question_lines(question))
-    _echo(ending(row) if row["ended"] else [_standing(row)])
+    _echo([*lines(told), *questions_lines(questions)])
+    _echo(ending(row, means, shown=True) if row["ended"] else [_standing(row)])
 
 
 def _standing(row: dict[str, Any]) -> str:
@@ -230,6 +244,22 @@ def doing(state: str) -> str:
     return f"is at: {label[0].lower()}{label[1:]}"
 
 
+def mean_scores(house: House, key: int) -> dict[str, float]:
+    """The mean ragas_score of each model in the exam of a cycle, over what counts."""
+    from backend.standing import progress
+    from backend.store.cycles import cycle as one_cycle
+    from backend.store.cycles import sittings
+    from backend.store.cycles import verdict as one_verdict
+    from backend.store.database import transaction
+
+    with transaction(house.engine) as session:
+        decided = one_cycle(session, key).verdict
+        more = one_verdict(session, decided).certificate.get("more", {}) if decided else {}
+        aside = more.get("put_aside", {})
+        told = [one for one in sittings(session, key) if str(one[0].question) not in aside]
+    return progress(told).means
+
+
 def question_rows(house: House, key: int) -> list[dict[str, Any]]:
     """Every exam question of a cycle with each arm's answers and scores, in the order asked."""
     from dataclasses import asdict
@@ -247,7 +277,7 @@ def question_rows(house: House, key: int) -> list[dict[str, Any]]:
         texts = {one.id: one.question for one in exam_questions(session)}
         more = one_verdict(session, decided).certificate.get("more", {}) if decided else {}
     sats = [sat_of(row, scores) for row, scores in told]
-    arms = [Arm(name, Role.STUDENT, "") for name in dict.fromkeys(sat.arm for sat in sats)]
+    arms = [Arm(name, Role.STUDENT, "") for name in in_order({sat.arm for sat in sats})]
     return [
         {
             "question": texts.get(row.question, ""),

@@ -24,7 +24,7 @@ from backend.models.training import Job, JobEvent, Trainer
 from backend.records import Candidate, Cycle, Dataset, Message, Role, Verdict
 from backend.store import cycles, spending, turns
 from backend.store.database import transaction
-from backend.store.locking import only_one
+from backend.store.locking import Lock, only_one
 from backend.store.secrets import exam_key
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Flywheel:
             record.end(str(reason), failed=True)
         return step
 
-    def alone(self) -> AbstractContextManager[bool]:
+    def alone(self) -> AbstractContextManager[Lock]:
         """Whether this process may advance cycles; false while another one does."""
         return only_one(self.wheel.engine, self.wheel.home, "cycle")
 
