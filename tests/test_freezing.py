@@ -9,6 +9,7 @@ from backend.datasets import (
     Rules,
     curate,
     freeze,
+    from_chat_jsonl,
     refuse_exam_questions,
     without_exam_questions,
 )
@@ -110,6 +111,33 @@ def test_an_exam_question_smuggled_into_an_upload_is_refused_by_its_line() -> No
 
     with pytest.raises(DataError, match=r"Line 13.*exam question"):
         refuse_exam_questions(text, ["What was total revenue in fiscal 2025?"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["What was total revenue in fiscal 2025?", "And what of the leases?"],
+        ["Question: What was total revenue in fiscal 2025?\n\nQuestion: What of the leases?"],
+        ["Much stands here of the company and its years. What was total revenue in fiscal 2025?"],
+        ["Evidence of many words and of few figures\n\nQ) what was total revenue in FY2025?"],
+        ["What was total rev\u200benue in fiscal ２０２５?"],
+    ],
+)
+def test_an_exam_question_hidden_in_an_example_is_found_before_and_at_the_upload(
+    said: list[str],
+) -> None:
+    exam = ["What was total revenue in fiscal 2025?"]
+    answer = {"role": "assistant", "content": "Revenue was $742.3 million [1]."}
+    messages = [one for text in said for one in ({"role": "user", "content": text}, answer)]
+    line = json.dumps({"messages": messages})
+
+    [one] = without_exam_questions(
+        [Curated(example, "kept", "") for example in from_chat_jsonl([line])], exam
+    )
+
+    assert (one.state, one.rule) == ("dropped", "exam")
+    with pytest.raises(DataError, match=r"Line 1 .*exam question"):
+        refuse_exam_questions(line, exam)
 
 
 def test_an_upload_without_exam_questions_goes_through() -> None:

@@ -127,6 +127,20 @@ def question_in(prompt: str) -> str:
     return " ".join((found["question"] if found else prompt).split())
 
 
+def questions_in(messages: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Every question that stands in what was said to the model, earlier turns included: what its
+    prompts mark as one, and whatever ends with a question mark."""
+    said = [str(one["content"]) for one in messages if one["role"] != "assistant"]
+    found = [question_in(prompt) for prompt in said]
+    for line in "\n".join(said).split("\n"):
+        for asked in line.split("?")[:-1]:
+            found += [
+                asked,
+                *(asked.rsplit(end, 1)[1] for end in (". ", ": ", ") ") if end in asked),
+            ]
+    return found
+
+
 def rewritten_answer(example: Example) -> str | None:
     """The answer that a refine step was given to write again; None where it was no such step."""
     prompt = str(example.messages[-1]["content"]) if example.messages else ""

@@ -4,12 +4,14 @@ It alone knows what counts as the same question on both sides of the line.
 """
 
 import random
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from backend.datasets.chat_files import from_chat_jsonl, to_chat_jsonl
+from backend.datasets.chat_files import from_chat_jsonl, questions_in, to_chat_jsonl
 from backend.datasets.curation import EXAM_REASON, Curated, group_of, normalised
 from backend.errors import DataError
 from backend.records import Example, ExamQuestion, Turn
@@ -47,23 +49,33 @@ class Asked:
     """Exam questions, ready to be compared with many others."""
 
     def __init__(self, questions: Iterable[str]) -> None:
-        self._words = [_words(question) for question in questions]
+        self._by_figures: dict[frozenset[str], list[frozenset[str]]] = {}
+        for question in questions:
+            self.add(question)
 
     def add(self, question: str) -> None:
         """One more."""
-        self._words.append(_words(question))
+        words, figures = _words(question)
+        self._by_figures.setdefault(figures, []).append(words)
 
     def near(self, question: str) -> bool:
         """Whether one of them asks nearly the same, of the same years."""
         words, figures = _words(question)
         return any(
-            figures == there and len(words & held) >= NEAR * len(words | held)
-            for held, there in self._words
+            len(words & held) >= NEAR * len(words | held)
+            for held in self._by_figures.get(figures, ())
         )
 
 
+_YEAR = {"fy": "fiscal", "year": "fiscal"}
+
+
 def _words(question: str) -> tuple[frozenset[str], frozenset[str]]:
-    stems = frozenset(stem_tuple(question))
+    """Stems and those of figures, however the letters are written and the year is named."""
+    plain = re.sub(
+        r"[\u00ad\u200b-\u200f\u2060\ufeff]", "", unicodedata.normalize("NFKC", question)
+    )
+    stems = frozenset(_YEAR.get(stem, stem) for stem in stem_tuple(plain))
     return stems, frozenset(stem for stem in stems if stem[0].isdigit())
 
 
@@ -74,10 +86,16 @@ def without_exam_questions(curated: Sequence[Curated], exam: Sequence[str]) -> l
         replace(
             one, state="dropped", reason=f"{EXAM_REASON}: nearly the same question", rule="exam"
         )
-        if one.state == "kept" and asked.near(one.example.question)
+        if one.state == "kept" and _near_in(one.example, asked)
         else one
         for one in curated
     ]
+
+
+def _near_in(example: Example, asked: Asked) -> str | None:
+    """The first question anywhere in an example that is nearly one of those asked."""
+    every = [example.question, *questions_in(example.messages)]
+    return next((question for question in dict.fromkeys(every) if asked.near(question)), None)
 
 
 def freeze(curated: Sequence[Curated], *, share: float = 0.1, seed: int = 0) -> Frozen:
@@ -121,10 +139,10 @@ def refuse_exam_questions(text: str, exam: Sequence[str]) -> None:
     """
     asked = Asked(exam)
     for number, example in enumerate(from_chat_jsonl(text.split("\n")), 1):
-        if asked.near(example.question):
+        if question := _near_in(example, asked):
             raise DataError(
                 f"Line {number} of the training file asks an exam question: "
-                f"{example.question!r}. Nothing was uploaded. Take the line out: a model that has "
+                f"{question!r}. Nothing was uploaded. Take the line out: a model that has "
                 "seen the exam cannot be examined."
             )
 
