@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import chainlit as cl
+from chainlit.config import config
 from chainlit.data import get_data_layer
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
+from chainlit.utils import wrap_user_function
 
 from backend.errors import Stopped
 from backend.index.choosing import choose
@@ -26,7 +28,7 @@ from bot import render
 from bot.history import History, as_user
 from bot.orders import order_of
 from bot.reviewing import REVIEW
-from bot.saying import Reply, pdf_at
+from bot.saying import Reply, pdf_at, say
 from bot.signin import stamp
 from bot.wire import tell
 
@@ -86,9 +88,9 @@ class Chat:
 
     async def start(self) -> None:
         """An empty library is said, with what to do."""
-        await self.admin.offer()
         if not await asyncio.to_thread(self._filings):
-            await cl.Message(render.EMPTY).send()
+            await say(render.EMPTY)
+        await self.admin.offer()
 
     async def resume(self, thread: Any) -> None:
         """Chainlit shows the thread again by itself, after this."""
@@ -326,7 +328,8 @@ def register(chat: Chat, data_layer: Any) -> None:
     cl.password_auth_callback(chat.sign_in)
     cl.header_auth_callback(chat.come_in)
     cl.set_starters(chat.starters)
-    cl.on_chat_start(chat.start)
+    # Chainlit's own would lock the page meanwhile, and an Enter into a page just opened be lost.
+    config.code.on_chat_start = wrap_user_function(chat.start)
     cl.on_chat_resume(chat.resume)
     cl.on_message(chat.answer)
     cl.action_callback(REVIEW)(chat.admin.reviewing.press)

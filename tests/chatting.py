@@ -168,11 +168,13 @@ class Reader:
     elements: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     tokens: list[str] = field(default_factory=list[str])
     commands: list[str] = field(default_factory=list[str])
+    started: bool = False
     buttons: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     thread: str = ""
     resumed: dict[str, Any] | None = None
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     working: bool = False
+    begun: int = 0
     ended: int = 0
 
     async def connect(self, thread: str = "", **headers: str) -> "Reader":
@@ -202,7 +204,7 @@ class Reader:
             wait_timeout=10,
         )
         await self.socket.emit("connection_successful")
-        await self.until(lambda: self.ended > 1)  # the greeting, and what starts the chat
+        await self.until(lambda: self.started)
         self.thread = thread
         return self
 
@@ -235,6 +237,7 @@ class Reader:
             self.resumed = told
         elif event == "set_commands":
             self.commands = [one["id"] for one in told]
+            self.started = True  # the menu comes last when a chat starts
         else:
             self._take_small(event, told)
 
@@ -245,6 +248,7 @@ class Reader:
             self.buttons.pop(told["id"], None)
         else:
             self.working = event == "task_start"
+            self.begun += event == "task_start"
             self.ended += event == "task_end"
 
     def _take_token(self, told: dict[str, Any]) -> None:

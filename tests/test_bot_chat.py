@@ -94,6 +94,13 @@ async def test_an_open_second_page_of_the_thread_shows_a_new_answer_too(chat: Ru
         await other.until(lambda: answer["id"] in other.messages)
 
 
+async def test_a_page_that_opens_is_not_locked_while_its_chat_starts(chat: Running) -> None:
+    async with reader(chat.url) as ann:
+        await ann.connect()
+
+        assert ann.begun == 0  # each would swallow an Enter
+
+
 async def test_starters_ask_about_the_filings_that_are_here(chat: Running) -> None:
     async with reader(chat.url) as ann:
         told = (await ann.http.get("/project/settings?language=en-US")).json()
