@@ -19,6 +19,7 @@ from backend.settings import load_settings
 from backend.steering import promote
 from backend.store.database import open_database, transaction
 from backend.store.persons import add_person
+from bot.orders import COMMANDS
 from tests.browser.conftest import Watch
 from tests.chatting import Running, environment, running
 from tests.turning import template
@@ -84,6 +85,7 @@ def ready(page: Page) -> None:
 def order(page: Page, name: str, rest: str = "") -> None:
     """Type an order: the menu under it takes the name, then what follows is sent with it."""
     page.fill("#chat-input", f"/{name}")
+    expect(page.get_by_text(COMMANDS[name].does)).to_be_visible()
     page.press("#chat-input", "Enter")
     expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
     if rest:

@@ -12,6 +12,7 @@ from tests.browser.conftest import Watch
 from tests.chatting import Running, running, write_filing
 from tests.strict_server import KEY, silence, strict_server
 
+ASKED = "[data-step-type=user_message]"
 SALES = "What were Meadowlark's net sales in 2024?"
 
 
@@ -22,13 +23,15 @@ def own_chat(stocked_home: Path, tmp_path: Path) -> Generator[Running]:
 
 
 def ask(page: Page, question: str) -> Locator:
-    """Ask, and wait for the whole answer."""
-    answers = page.get_by_text("Answered by")
-    before = answers.count()
+    """Ask, and wait for the whole answer; each step by itself, to tell where one is lost."""
+    answers, asked = page.get_by_text("Answered by"), page.locator(ASKED).filter(has_text=question)
+    before, shown = answers.count(), asked.count()
     page.fill("#chat-input", question)
     expect(page.locator("#chat-submit")).to_be_enabled()  # not while a file is on its way
     page.press("#chat-input", "Enter")
-    expect(answers).to_have_count(before + 1)
+    expect(asked, "Enter was pressed and the question not sent").to_have_count(shown + 1)
+    expect(page.locator("#chat-input"), "It was sent and stays typed").to_have_value("")
+    expect(answers, "The question was sent and not answered").to_have_count(before + 1)
     said = page.locator("[data-step-type=assistant_message]")
     return said.filter(has_text="Answered by").last
 
