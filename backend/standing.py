@@ -316,6 +316,11 @@ def what_next(row: dict[str, Any], *, door: str = "tenk ") -> str:
             f"{row['active']} stays. {more} more exam questions would decide{cost}: "
             f"tenk questions generate --n {more}, then {door}retrain"
         )
+    if verdict["decision"] == "hold":
+        return (
+            f"{row['active']} stays: as they score now, no number of questions would decide. More "
+            f"and better examples do more: tenk examples. See every question: tenk cycle {key}"
+        )
     return f"{row['active']} stays. See every question: tenk cycle {key}"
 
 

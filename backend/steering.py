@@ -94,7 +94,8 @@ def promote(
     """
     chosen = _named(session, settings, model)
     history = cycles.activations(session)
-    if history and history[0].candidate == chosen.id:
+    answers = history[0].candidate == chosen.id if history else _is_teachers(settings, chosen)
+    if answers:
         raise DataError(f"{chosen.model} answers already; nothing changed.")
     if not reason and (against := _against(session, chosen)):
         raise DataError(
@@ -103,6 +104,12 @@ def promote(
         )
     cycles.activate(session, chosen, by=by, reason=reason)
     return chosen
+
+
+def _is_teachers(settings: "Settings", chosen: Candidate) -> bool:
+    """Whether it is the model that answers before the first swap."""
+    teacher = settings.endpoint(Role.TEACHER).model
+    return (chosen.role, chosen.model) == (Role.TEACHER.value, teacher)
 
 
 def _against(session: "Session", chosen: Candidate) -> str:

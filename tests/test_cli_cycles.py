@@ -97,6 +97,7 @@ def test_the_end_is_the_verdict_in_words_its_limits_and_what_to_do(turned: Turne
     assert first.split(":")[0] in ("hold", "reject")
     assert "in ragas_score on" in first
     assert any("no language model" in line for line in more)
+    assert any(line.startswith("  Mean ragas_score: candidate 0.") for line in more)
     assert more[-1].startswith("local-teacher stays")
     assert "tenk " in more[-1]
 
@@ -278,7 +279,8 @@ def test_a_cycle_is_shown_in_full_with_every_question_and_how_it_ended(
 
     text = shown.stdout
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert text.endswith(turned.seen.stdout)
+    seen = turned.seen.stdout.removesuffix(" See every question: tenk cycle 1\n")
+    assert text.rstrip("\n").endswith(seen.rstrip("\n"))
     asked = [one for one in row["questions"] if not one["put_aside"]]
     assert len(asked) == row["verdict"]["questions"]
     assert set(asked[0]["arms"]) == {"candidate", "active", "untuned"}
@@ -329,7 +331,7 @@ def test_the_status_counts_exam_cycle_and_spend(after: Door) -> None:
     assert row["spend"]["unpriced"] == []
     kinds = [usd for name, usd in row["spend"].items() if name != "unpriced"]
     assert row["spend_usd"] == sum(kinds)
-    assert len(kinds) == 6
+    assert len(kinds) == 7
 
 
 def test_a_thumb_down_after_training_names_the_model_that_learned_from_it(after: Door) -> None:
@@ -352,11 +354,13 @@ def test_a_thumb_down_after_training_names_the_model_that_learned_from_it(after:
 def test_a_verdict_is_overruled_only_with_a_reason_and_rolled_back(after: Door) -> None:
     [model] = [row["model"] for row in after.json("models")]
 
+    listed = after("models")
     silent = after("promote", model)
     said = after.json("promote", model, "--reason", "I have read its answers")
     active = [row["model"] for row in after.json("models") if row["active"]]
     back = after.json("rollback")
 
+    assert listed.stdout.splitlines()[-1].startswith("local-teacher answers; no other")
     assert silent.returncode == 1
     assert is_one_line(silent)
     assert "give a reason" in silent.stderr

@@ -5,8 +5,22 @@ from typing import Any
 
 import pytest
 
-from backend.cli.telling import LIMITS, Thinned, ending, line, lines, question_lines
-from backend.records import CycleEvent
+from backend.cli.cycles import with_the_way_on
+from backend.cli.telling import (
+    LIMITS,
+    Thinned,
+    ending,
+    interrupted_words,
+    line,
+    lines,
+    means_words,
+    question_lines,
+    questions_lines,
+)
+from backend.errors import ConfigurationError, ModelGone, ProviderError, TenkError
+from backend.exam import Arm
+from backend.flywheel.examining import RivalGone
+from backend.records import CycleEvent, Role
 
 MOMENT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
@@ -134,3 +148,55 @@ def test_a_missing_score_and_a_question_put_aside_are_said_to_be_so() -> None:
 
     assert question_lines(asked)[1] == "    candidate missing  active 0.50"
     assert question_lines({**asked, "put_aside": "no answer"})[1].endswith("no answer")
+
+
+def test_models_are_told_in_the_order_in_which_a_person_compares_them() -> None:
+    arms = {"untuned": 0.3, "other": 0.1, "active": 0.5, "teacher": 0.6, "candidate": 0.75}
+
+    said = means_words(arms)
+
+    assert said == "candidate 0.75, active 0.50, untuned 0.30, teacher 0.60, other 0.10"
+    assert f"  Mean ragas_score: {said}." in ending(row("hold"), arms)
+
+
+def test_who_sees_every_question_is_not_sent_to_see_them() -> None:
+    there, elsewhere = ending(row("reject"), shown=True), ending(row("reject"))
+
+    assert elsewhere[-1] == "old stays. See every question: tenk cycle 3"
+    assert there[-1] == "old stays."
+
+
+def test_questions_have_a_heading_and_without_any_there_is_none() -> None:
+    asked = {"question": "Revenue?", "arms": {"active": {"ragas_score": 0.5}}, "put_aside": None}
+
+    heading, *told = questions_lines([asked])
+
+    assert "ragas_score" in heading
+    assert told == question_lines(asked)
+    assert questions_lines([]) == []
+
+
+def test_who_stops_watching_learns_what_becomes_of_the_cycle() -> None:
+    told = {"cycle": 3, "paused": None, "ended": None}
+
+    assert "go on here: tenk retrain --wait" in interrupted_words(told)
+    assert "paused by ann" in interrupted_words({**told, "paused": "ann"})
+    ended = interrupted_words({**told, "ended": "hold: because"})
+    assert ended == "Cycle 3 had ended already. See it: tenk cycle 3"  # nothing starts another
+
+
+@pytest.mark.parametrize(
+    ("error", "family"),
+    [
+        (RivalGone(Arm("active", Role.STUDENT, "m"), ModelGone("It is gone.")), ProviderError),
+        (ConfigurationError("It is gone."), ConfigurationError),
+    ],
+)
+def test_what_holds_a_cycle_up_is_told_with_the_way_on(
+    error: ConfigurationError | ProviderError, family: type[TenkError]
+) -> None:
+    told = with_the_way_on(error, 3)
+
+    assert type(told) is family
+    assert str(told).startswith("It is gone. Cycle 3 keeps what it has done")
+    assert str(told).endswith("tenk retrain --wait")

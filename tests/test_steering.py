@@ -117,6 +117,16 @@ def test_promoting_what_answers_already_changes_nothing(
     assert len(activations(session)) == 1
 
 
+@pytest.mark.parametrize("name", ["teacher", "local-teacher"])
+def test_the_teacher_that_answers_before_the_first_swap_is_not_promoted(
+    session: Session, settings: Settings, name: str
+) -> None:
+    with pytest.raises(DataError, match="local-teacher answers already; nothing changed"):
+        promote(session, settings, name, by="ann")
+
+    assert activations(session) == []
+
+
 def test_a_model_that_nobody_knows_is_not_found(session: Session, settings: Settings) -> None:
     with pytest.raises(NotFound):
         promote(session, settings, "ft:unknown", by="ann")
@@ -148,11 +158,8 @@ def test_rolling_back_goes_to_the_model_before_not_to_the_same_one(
 def test_without_a_swap_there_is_nothing_to_roll_back(session: Session, settings: Settings) -> None:
     with pytest.raises(DataError, match="nothing to go back to"):
         roll_back(session, settings, by="ann")
-    promote(session, settings, "teacher", by="ann")
-    with pytest.raises(DataError, match="nothing to go back to"):
-        roll_back(session, settings, by="ann")
 
-    assert serving(session) == ["local-teacher"]
+    assert serving(session) == []
 
 
 # -- cycles
@@ -253,6 +260,7 @@ def test_models_tell_which_answers_since_when_and_by_which_verdict(session: Sess
         ("promote", "ft:z", None, "ft:z answers now."),
         ("hold", "local-teacher", 120, "tenk questions generate --n 120, then /retrain"),
         ("reject", "local-teacher", None, "local-teacher stays."),
+        ("hold", "local-teacher", None, "More and better examples do more: tenk examples"),
     ],
 )
 def test_after_a_verdict_there_is_something_to_do(

@@ -1,12 +1,14 @@
 """Commands about cycles: retrain, cycles, cycle."""
 
 import asyncio
+import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from backend.cli.opening import House, opened
-from backend.cli.printing import LARGEST, Json, as_json, shortened, table
+from backend.cli.printing import LARGEST, Bar, Json, as_json, progress, shortened, table
 from backend.cli.telling import (
     Thinned,
     ending,
@@ -14,6 +16,7 @@ from backend.cli.telling import (
     interrupted_words,
     line,
     lines,
+    means_words,
     paused_words,
     questions_lines,
 )
@@ -21,6 +24,7 @@ from backend.errors import ConfigurationError, ProviderError, TenkError
 
 if TYPE_CHECKING:
     from backend.records import Cycle
+    from backend.standing import Progress
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks at what a cycle has done since."""
@@ -52,7 +56,7 @@ def retrain(
             key = ask_for_cycle(session, by="tenk retrain").id or 0
         if wait:
             _wait(house, key, quiet=json)
-        row, means = cycle_row(house, key), mean_scores(house, key)
+        row, means = cycle_row(house, key), exam_progress(house, key).means
     if json:
         as_json(row)
     elif row["ended"]:  # waited for, or a worker was as quick as that
@@ -97,6 +101,7 @@ async def _go_on(house: House, key: int, *, quiet: bool) -> None:
 
     flywheel = Flywheel(Wheel(house.settings, house.engine, house.models))
     shown = asyncio.create_task(_show_events(house, key, quiet=quiet))
+    bar = asyncio.create_task(_show_exam(house, key, quiet=quiet))
     try:
         while not shown.done():
             with flywheel.alone() as alone:  # where another process dies, this one goes on
@@ -106,6 +111,8 @@ async def _go_on(house: House, key: int, *, quiet: bool) -> None:
         await shown
     finally:
         shown.cancel()
+        bar.cancel()
+        await asyncio.wait([bar])  # it leaves the terminal as it was
 
 
 async def _show_events(house: House, key: int, *, quiet: bool) -> None:
@@ -131,6 +138,28 @@ async def _show_events(house: House, key: int, *, quiet: bool) -> None:
         if row.ended is not None:
             return
         await asyncio.sleep(LOOK_AGAIN)
+
+
+async def _show_exam(house: House, key: int, *, quiet: bool) -> None:
+    """How far the exam is, on a terminal: between two looks it says nothing for minutes."""
+    from backend.store.cycles import cycle as one_cycle
+    from backend.store.database import transaction
+
+    def row() -> "Cycle":
+        with transaction(house.engine) as session:
+            return one_cycle(session, key)
+
+    if quiet or not sys.stderr.isatty():
+        return
+    with ExitStack() as shown:
+        bar: Bar | None = None
+        while (now := row()).verdict is None and now.ended is None:
+            if now.exam:
+                bar = bar or shown.enter_context(progress("Exam"))
+                seen = exam_progress(house, key)
+                total = min(len(now.exam["order"]), now.exam["policy"]["max_questions"])
+                bar(seen.questions, total, f"Exam: {means_words(seen.means)}".rstrip(": "))
+            await asyncio.sleep(2 * LOOK_AGAIN)
 
 
 def cycle_row(house: House, key: int) -> dict[str, Any]:
@@ -207,7 +236,7 @@ def cycle(
             one_cycle(session, number)
             told = events(session, number)
         row, questions = cycle_row(house, number), question_rows(house, number)
-        means = mean_scores(house, number)
+        means = exam_progress(house, number).means
     if json:
         happened = [{"at": e.at, "kind": e.kind, "text": e.text, **e.numbers} for e in told]
         as_json({**row, "events": happened, "questions": questions})
@@ -244,9 +273,9 @@ def doing(state: str) -> str:
     return f"is at: {label[0].lower()}{label[1:]}"
 
 
-def mean_scores(house: House, key: int) -> dict[str, float]:
-    """The mean ragas_score of each model in the exam of a cycle, over what counts."""
-    from backend.standing import progress
+def exam_progress(house: House, key: int) -> "Progress":
+    """How far the exam of a cycle has come, or came, over the questions that count."""
+    from backend.standing import progress as so_far
     from backend.store.cycles import cycle as one_cycle
     from backend.store.cycles import sittings
     from backend.store.cycles import verdict as one_verdict
@@ -257,7 +286,7 @@ def mean_scores(house: House, key: int) -> dict[str, float]:
         more = one_verdict(session, decided).certificate.get("more", {}) if decided else {}
         aside = more.get("put_aside", {})
         told = [one for one in sittings(session, key) if str(one[0].question) not in aside]
-    return progress(told).means
+    return so_far(told)
 
 
 def question_rows(house: House, key: int) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backend.cli.opening import House, opened
-from backend.cli.printing import LARGEST, Json, as_json, table
+from backend.cli.printing import LARGEST, Json, as_json, shortened, table
 from backend.cli.questions import Count, InFiling, Yes, generated, tell_rest
 from backend.errors import DataError, NotFound
 
@@ -71,16 +71,12 @@ def show_all(json: Json = False) -> None:
     if json:
         as_json(rows)
         return
-    short = [{**row, "question": _shortened(row["question"])} for row in rows]
+    short = [{**row, "question": shortened(row["question"])} for row in rows]
     table(
         short,
         ["example", "state", "reason", "source", "turn", "question"],
         empty="No examples yet: every answer of the teacher becomes one. Ask something: tenk ask",
     )
-
-
-def _shortened(text: str, width: int = 60) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 @app.command()

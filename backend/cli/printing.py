@@ -42,6 +42,11 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: s
         typer.echo("  ".join(texts).rstrip())
 
 
+def shortened(text: str, width: int = 60) -> str:
+    """At most so many letters of it, for a table."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"

@@ -21,22 +21,29 @@ def add_to(app: typer.Typer) -> None:
 
 def models(json: Json = False) -> None:
     """List the models that could answer, and which one does, since when and why."""
-    from backend.standing import model_rows
+    from backend.standing import active_row, model_rows
     from backend.store.database import transaction
 
     with opened() as house, transaction(house.engine) as session:
-        rows = model_rows(session)
+        rows, active = model_rows(session), active_row(session, house.settings)
     if json:
         as_json(rows)
         return
     short = [
-        {**row, "verdict": row["verdict"]["decision"] if row["verdict"] else None} for row in rows
+        {
+            **row,
+            "active": "yes" if row["active"] else "",
+            "verdict": row["verdict"]["decision"] if row["verdict"] else None,
+        }
+        for row in rows
     ]
     table(
         short,
         ["model", "role", "active", "since", "by", "cycle", "verdict"],
         empty="No model of your own yet; the teacher answers. Make one: tenk retrain --wait",
     )
+    if rows and not any(row["active"] for row in rows):
+        typer.echo(f"{active['model']} answers; no other was ever swapped in.")
 
 
 def promote(

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from backend.records import CycleEvent
 
 LINES = 10
 """About so many losses of a training are shown; all are kept."""
+ARMS = ("candidate", "active", "untuned", "teacher")
+"""The order in which a person compares them."""
 LIMITS = (
     "Scored by tenk's own judge, which is no language model: it tells large differences from small "
     "ones, not right from wrong."
@@ -50,8 +52,13 @@ def line(event: "CycleEvent") -> str:
     return f"{moment:%H:%M:%S}  " + (event.text if event.kind == "step" else f"  {event.text}")
 
 
-def ending(row: dict[str, Any]) -> list[str]:
-    """How a cycle ended: the verdict in words with its reasons, and what to do next."""
+def ending(
+    row: dict[str, Any], means: "Mapping[str, float] | None" = None, *, shown: bool = False
+) -> list[str]:
+    """How a cycle ended: the verdict in words with its reasons, and what to do next.
+
+    `means`: of each model's ragas_score; `shown`: every question stands above.
+    """
     from backend.models import is_local
     from backend.standing import verdict_words, what_next
 
@@ -59,11 +66,39 @@ def ending(row: dict[str, Any]) -> list[str]:
     if verdict is None:
         return [f"Cycle {row['cycle']} ended without a verdict: {row['ended']}"]
     told = [verdict_words(verdict), *(f"  {reason}" for reason in verdict["reasons"])]
+    if means:
+        told.append(f"  Mean ragas_score: {means_words(means)}.")
     if verdict["decision"].startswith("promote") and row["active"] != row["candidate"]:
         told.append(f"  {row['ended']}")
     if row["judge"] and is_local(row["judge"]):
         told.append(f"  {LIMITS}")
-    return [*told, what_next(row)]
+    next_words = what_next(row)
+    if shown:
+        next_words = next_words.removesuffix(f" See every question: tenk cycle {row['cycle']}")
+    return [*told, next_words]
+
+
+def means_words(means: "Mapping[str, float]") -> str:
+    """Each model's mean score, in a line."""
+    return ", ".join(f"{arm} {means[arm]:.2f}" for arm in in_order(means))
+
+
+def in_order(arms: "Iterable[str]") -> list[str]:
+    """The arms' names as a person compares them; those that nobody knows come last."""
+    known = [*ARMS]
+    return sorted(arms, key=lambda arm: known.index(arm) if arm in known else len(known))
+
+
+def interrupted_words(row: dict[str, Any]) -> str:
+    """What becomes of a cycle that somebody stopped watching."""
+    key = row["cycle"]
+    if row["ended"]:
+        return f"Cycle {key} had ended already. See it: tenk cycle {key}"
+    return paused_words(key, row["paused"]) or (
+        f"Cycle {key} keeps what it has done, and a worker that runs goes on with it. Look at it: "
+        f"tenk cycle {key}; go on here: tenk retrain --wait; let it wait: tenk cycle {key} "
+        f"--pause; end it: tenk cycle {key} --cancel"
+    )
 
 
 def paused_words(key: int, by: str | None) -> str:
@@ -75,6 +110,14 @@ def paused_words(key: int, by: str | None) -> str:
         f"nothing new is begun. Let it go on: tenk cycle {key} --resume; end it: tenk cycle {key} "
         "--cancel"
     )
+
+
+def questions_lines(questions: "Sequence[dict[str, Any]]") -> list[str]:
+    """Every exam question with each arm's score, under a heading."""
+    if not questions:
+        return []
+    told = [line for question in questions for line in question_lines(question)]
+    return ["Exam questions in the order asked, with each model's ragas_score:", *told]
 
 
 def question_lines(question: dict[str, Any]) -> list[str]:
