@@ -25,7 +25,7 @@ from backend.store import history as rows
 from backend.store.database import transaction
 from backend.store.filings import filings
 from bot import render
-from bot.history import History, as_user
+from bot.history import History, as_user, short
 from bot.orders import order_of
 from bot.reviewing import REVIEW
 from bot.saying import Reply, pdf_at, say
@@ -179,9 +179,10 @@ class Chat:
             return
         self.admin.reviewing.forget()
         if message.command:  # from the menu: shown, and found again, as if it had been typed
-            message.content, message.command = f"/{order.name} {order.rest}".strip(), ""
+            typed, message.command = message.content, ""
+            message.content = f"/{order.name} {order.rest}".strip()
             await message.update()
-            await self._name_thread(message.content)
+            await self._name_thread(message.content, instead_of=typed)
         session = cl.context.session
         assert isinstance(session.user, cl.PersistedUser), "who is nobody was turned away before"
         told = await self.admin.carry_out(order, person=session.user.id, thread=session.thread_id)
@@ -263,14 +264,15 @@ class Chat:
         if (history := get_data_layer()) is not None:
             await history.create_element(upload)
 
-    async def _name_thread(self, name: str) -> None:
-        """A thread begun without words of the reader's is found by what it began with."""
+    async def _name_thread(self, name: str, *, instead_of: str = "") -> None:
+        """A thread begun without words of the reader's is found by what it began with; one named
+        after what was typed behind an order of the menu, by the order."""
         history = get_data_layer()
         session = cl.context.session
         if history is None or not name:
             return
         thread = await history.get_thread(session.thread_id)
-        if thread is not None and not thread["name"]:
+        if thread is not None and thread["name"] in (None, short(instead_of)):
             await history.update_thread(session.thread_id, name=name)
             told = {"interaction": name, "thread_id": session.thread_id}
             await cl.context.emitter.emit("first_interaction", told)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -76,7 +76,9 @@ class Following:
     async def resume(self, thread: dict[str, Any], person: str) -> None:
         """Bring the cycles in a thread that is opened again up to date, and follow them on."""
         for step in thread["steps"]:
-            shown = step.get("metadata") or {}
+            shown = step.get("metadata")
+            if not isinstance(shown, Mapping):
+                continue  # a page may have sent anything
             if shown.get("cycle") is None or shown.get("ended"):
                 continue
             if not await asyncio.to_thread(self._may, person):

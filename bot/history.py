@@ -198,7 +198,7 @@ class History(BaseDataLayer):
                 return  # a page that closes after its thread was taken over
             rows.require_owner(session, thread_id, person)
             rows.save_thread(
-                session, thread_id, person=user_id, name=_short(name), metadata=metadata
+                session, thread_id, person=user_id, name=short(name), metadata=metadata
             )
 
         await self._do(save)
@@ -268,7 +268,7 @@ def _anothers(session: Session, thread: str, person: str | None) -> bool:
     return person is not None and rows.thread_owner(session, thread) not in (None, person)
 
 
-def _short(name: str | None) -> str | None:
+def short(name: str | None) -> str | None:
     """A thread's name: the first question, on one line, as long as the list can show."""
     if name is None:
         return None

@@ -141,6 +141,22 @@ async def test_an_order_forged_as_chosen_from_a_menu_is_refused_too(
         assert chosen == 7 or "nothing was done" in said
 
 
+async def test_a_thread_begun_with_an_order_of_the_menu_is_named_by_the_order(
+    swept: Running,
+) -> None:
+    async with signed_in(swept, "boss") as boss:
+        ended = boss.ended
+        await boss.send("Only to try it", command="rollback")
+        await boss.until(lambda: boss.ended > ended)
+
+        asked = {"pagination": {"first": 50}, "filter": {}}
+        listed = (await boss.http.post("/project/threads", json=asked)).json()["data"]
+
+        assert [one["name"] for one in listed if one["id"] == boss.thread] == [
+            "/rollback Only to try it"
+        ]
+
+
 async def test_the_menu_holds_what_each_may_order(staffed: Running) -> None:
     async with (
         signed_in(staffed, "ann") as ann,
@@ -558,10 +574,11 @@ async def test_what_was_decided_elsewhere_is_told_and_not_decided_over(swept: Ru
         {"review": "open", "example": "1"},
         {"review": ["open"], "example": 1},
         {"corrects": 1},
+        "no metadata at all",
     ],
 )
 async def test_a_message_that_claims_to_show_an_example_gets_no_buttons(
-    swept: Running, metadata: dict[str, Any]
+    swept: Running, metadata: Any
 ) -> None:
     async with signed_in(swept, "rita") as rita:
         ended = rita.ended
