@@ -4,7 +4,7 @@ It alone knows when to look at a job again, and that a job is never created twic
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -91,7 +91,7 @@ class Training(Protocol):
         tag: str,
         suffix: str,
         seed: int,
-        epochs: int | None = None,
+        hyperparameters: Mapping[str, float],
     ) -> Job: ...
 
     async def job(self, key: str) -> Job: ...
@@ -118,6 +118,18 @@ class Order:
     suffix: str
     seed: int
     epochs: int | None
+    batch_size: int | None = None
+    learning_rate_multiplier: float | None = None
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        """Those that the server is not to choose, as the protocol names them."""
+        told = {
+            "n_epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate_multiplier": self.learning_rate_multiplier,
+        }
+        return {name: value for name, value in told.items() if value is not None}
 
 
 async def submit(server: Training, order: Order) -> Job:
@@ -135,7 +147,7 @@ async def submit(server: Training, order: Order) -> Job:
             tag=order.tag,
             suffix=order.suffix,
             seed=order.seed,
-            epochs=order.epochs,
+            hyperparameters=order.hyperparameters,
         )
     except ProviderError:
         if found := await server.find(order.tag):

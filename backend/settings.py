@@ -178,12 +178,16 @@ class Settings(BaseSettings):
     """Most that one cycle may cost by its estimate; above it a cycle stops before it spends."""
     epochs: int = Field(default=0, ge=0, le=50)
     """Passes over the training data. 0: the server decides."""
+    batch_size: int = Field(default=0, ge=0, le=256)
+    """Examples in one step of the training. 0: the server decides."""
+    learning_rate_multiplier: float = Field(default=0.0, ge=0, le=10, allow_inf_nan=False)
+    """Of the server's own learning rate. 0: the server decides."""
     schedule: Cron = DAILY
     """When a cycle starts by itself: a cron expression (minute hour day month weekday; of 6 fields
     with seconds first) in the time zone of the machine; "off": never."""
     min_new_examples: int = Field(default=50, ge=1)
     """Kept examples new since the last dataset from which a scheduled cycle starts."""
-    suffix: Name = "tenk"
+    suffix: Name = Field(default="tenk", max_length=64)
     """Goes into the name of every fine-tuned model."""
     student_context: int = Field(default=16_000, ge=500)
     """Tokens that the student can read and write at once; longer examples are dropped."""

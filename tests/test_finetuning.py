@@ -1,6 +1,7 @@
 """Training a candidate: the cost before it, one job per order, and a wait that ends in words."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -44,7 +45,7 @@ class FakeServer:
         tag: str,
         suffix: str,
         seed: int,
-        epochs: int | None = None,
+        hyperparameters: Mapping[str, float],
     ) -> Job:
         if self.refuse:
             raise ProviderError("no")

@@ -54,7 +54,11 @@ class Counted:
 @pytest.fixture(scope="module")
 def turned(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ready]:
     """One cycle from log to verdict."""
-    with ready(tmp_path_factory.mktemp("turned")) as it:
+    usual: dict[str, Any] = {
+        "batch_size": 32,
+        "learning_rate_multiplier": 1.0,
+    }  # what the server would choose
+    with ready(tmp_path_factory.mktemp("turned"), **usual) as it:
         with transaction(it.house.engine) as session:
             evidence = next(turn for _, turn in turns.examples(session) if turn).evidence
             session.add(
@@ -115,6 +119,19 @@ def test_nothing_of_the_exams_side_is_in_the_training_files(turned: Ready) -> No
     assert len(exam) > 16
     assert not [example for example, turn in taught if on_exam_side(group_of(example, turn))]
     assert not {normalised(e.question) for e in from_chat_jsonl(text.splitlines())} & exam
+
+
+def test_the_job_is_trained_as_the_settings_say(turned: Ready) -> None:
+    async def look() -> Any:
+        client = await turned.house.models.client(Role.STUDENT)
+        return await client.fine_tuning.jobs.retrieve(turned.cycle().job or "")
+
+    job = asyncio.run(look())
+
+    chosen = job.method.supervised.hyperparameters
+    assert (chosen.n_epochs, chosen.batch_size, chosen.learning_rate_multiplier) == (10, 32, 1.0)
+    assert (job.seed, job.user_provided_suffix) == (1, "tenk")
+    assert job.validation_file
 
 
 def test_the_candidate_answers_and_the_job_knows_the_cycle(turned: Ready) -> None:

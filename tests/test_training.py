@@ -110,14 +110,24 @@ async def test_the_upload_carries_the_file_byte_for_byte_and_says_what_it_is_for
     assert tuning.files[name]["filename"] == "train.jsonl"
 
 
-@pytest.mark.parametrize(("epochs", "sent"), [(None, "auto"), (4, 4)])
+@pytest.mark.parametrize(
+    ("chosen", "sent"),
+    [
+        ({}, {"n_epochs": "auto"}),
+        ({"epochs": 4}, {"n_epochs": 4}),
+        (
+            {"epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5},
+            {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5},
+        ),
+    ],
+)
 async def test_the_order_names_method_seed_suffix_files_and_tag(
-    file: Callable[..., Path], epochs: int | None, sent: int | str
+    file: Callable[..., Path], chosen: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     with strict_server(tuning=Tuning()) as server:
         trainer = trainer_at(server)
         held = await trainer.upload(file(3, "validation.jsonl"))
-        await ordered(trainer, file(), validation_file=held, epochs=epochs)
+        await ordered(trainer, file(), validation_file=held, **chosen)
 
     assert server.sent("/fine_tuning/jobs")[-1] == {
         "model": "m",
@@ -126,7 +136,7 @@ async def test_the_order_names_method_seed_suffix_files_and_tag(
         "suffix": "tenk",
         "seed": 7,
         "metadata": {"tenk_tag": "cycle-7"},
-        "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": sent}}},
+        "method": {"type": "supervised", "supervised": {"hyperparameters": sent}},
     }
 
 

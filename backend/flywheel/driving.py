@@ -239,6 +239,8 @@ class Flywheel:
             suffix=settings.suffix,
             seed=record.key,
             epochs=settings.epochs or None,
+            batch_size=settings.batch_size or None,
+            learning_rate_multiplier=settings.learning_rate_multiplier or None,
         )
         job = await finetuning.submit(trainer, order)
         try:

@@ -3,7 +3,7 @@
 It alone knows the SDK's shapes of files, jobs and events.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +95,16 @@ class Trainer:
         tag: str,
         suffix: str,
         seed: int,
-        epochs: int | None = None,
+        hyperparameters: Mapping[str, float],
     ) -> Job:
         """Start a job on (training file, validation file). It is paid from here on.
+
+        The server chooses what `hyperparameters` leaves out.
 
         Never tried again by itself: who cannot tell whether it was taken looks for the tag.
         """
         client = (await self.models.client(Role.STUDENT)).with_options(max_retries=0)
-        chosen: dict[str, Any] = {"n_epochs": epochs or "auto"}
+        chosen: dict[str, Any] = {"n_epochs": "auto", **hyperparameters}
         request: dict[str, Any] = {
             "model": base_model,
             "training_file": files[0],
