@@ -8,10 +8,12 @@ of a process that died, and another worker may go on in its place.
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from os import getpid
+from pathlib import Path
 from socket import gethostname
 from typing import Any, Protocol
 from uuid import uuid4
@@ -99,6 +101,28 @@ class Durable:
             if free and known is not None and known.status not in UNDER_WAY:
                 await DBOS.delete_workflow_async(known.workflow_id)
                 await self._start(kind, name)
+
+
+def put_aside_broken(file: Path) -> None:
+    """Rename records that cannot be read, so that new ones are begun: what there is to do, the
+    rows of the work itself tell."""
+    if not file.exists() or _sound(file):
+        return
+    kept = file.with_name(f"{file.name}.broken")
+    file.replace(kept)
+    for more in ("-wal", "-shm"):  # of the broken one; beside a new one they would break it too
+        file.with_name(file.name + more).unlink(missing_ok=True)
+    log.warning("%s cannot be read and is now %s; a new one is begun.", file, kept.name)
+
+
+def _sound(file: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            return connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+    except sqlite3.OperationalError:  # in use, or out of reach: that says nothing of the file
+        return True
+    except sqlite3.DatabaseError:
+        return False
 
 
 @asynccontextmanager

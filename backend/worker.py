@@ -4,9 +4,10 @@ go on. It alone decides when.
 """
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from backend.cron import OFF, latest_time, next_time
 from backend.doctor import examine
-from backend.durable import Durable, launched
+from backend.durable import Durable, launched, put_aside_broken
 from backend.duty import tell_of_models, watch
 from backend.errors import ConfigurationError, ProviderError
 from backend.flywheel import Flywheel, Step, Wheel
@@ -25,7 +26,7 @@ from backend.scheduled import consider, pass_over
 from backend.standing import HELD_UP
 from backend.store import schedule
 from backend.store.cycles import running_cycle
-from backend.store.database import transaction
+from backend.store.database import Whereabouts, outages_told, transaction, usable
 from backend.store.locking import Lock, only_one
 from backend.store.notices import put_notice, remove_notice
 from backend.store.spending import count_probe
@@ -38,9 +39,12 @@ if TYPE_CHECKING:
     from backend.models import Models
     from backend.settings import Settings
 
+log = logging.getLogger("tenk.worker")
 MINUTE = 60.0
 GLANCE = 2.0
 """Seconds between two looks for a cycle that was asked for or is due."""
+OUTAGE = 5.0
+"""Seconds between two looks for a database that is away."""
 REST = 60.0
 """Seconds before a cycle that a server or a setting holds up is tried again."""
 CYCLE, LOOK = "cycle", "look"
@@ -49,14 +53,24 @@ CYCLE, LOOK = "cycle", "look"
 async def run(settings: "Settings", engine: "Engine", models: "Models") -> bool:
     """Work until the process is told to end; a cycle under way goes on at the next start.
 
-    True where it was not told to end, but has done a cycle: that loads much which an idle worker
-    has no use for, so the process had better start afresh.
+    True where it was not told to end, and had better start afresh: it has done a cycle, which
+    loads much that an idle worker has no use for, or the database was away and is back.
     """
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
-    async with at_work(Wheel(settings, engine, models)) as worker:
+    try:
+        with outages_told(engine):
+            await _work(Wheel(settings, engine, models), ending)
+    except ProviderError as error:
+        log.warning("%s The worker goes on when that is mended.", error)
+        await _mended(engine, ending)
+    return not ending.is_set()
+
+
+async def _work(wheel: Wheel, ending: asyncio.Event) -> None:
+    async with at_work(wheel) as worker:
         tasks = [
             asyncio.create_task(_each(GLANCE, worker.glance)),
             asyncio.create_task(_each(MINUTE, worker.watch)),
@@ -71,7 +85,15 @@ async def run(settings: "Settings", engine: "Engine", models: "Models") -> bool:
             for task in (*tasks, *ends):
                 task.cancel()
             await asyncio.wait([*tasks, *ends])
-    return not ending.is_set()
+
+
+async def _mended(engine: "Engine", ending: asyncio.Event) -> None:
+    """Wait until the database is back, or the process is told to end."""
+    while not ending.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), OUTAGE)
+        if usable(engine):  # no thread for it: DBOS has taken those of the loop with it
+            return
 
 
 async def _each(seconds: float, work: "Callable[[], Awaitable[object]]") -> None:
@@ -104,9 +126,12 @@ async def at_work(wheel: Wheel) -> "AsyncGenerator[Worker]":
 
     url = engine.url.render_as_string(hide_password=False)
     if engine.dialect.name == "sqlite":  # apart from the log: each writes when it likes
-        url = f"sqlite:///{settings.home / 'worker.sqlite3'}"
+        file = settings.home / "worker.sqlite3"
+        put_aside_broken(file)
+        url = f"sqlite:///{file}"
+    clock, place = Clock(settings.schedule, settings.zone), Whereabouts(engine)
     async with launched(url, {CYCLE: take, LOOK: look_once}, alone=alone) as durable:
-        yield Worker(wheel, durable, Clock(settings.schedule, settings.zone), worked)
+        yield Worker(wheel, durable, clock, place, worked)
 
 
 @dataclass(frozen=True)
@@ -116,13 +141,19 @@ class Worker:
     wheel: Wheel
     durable: Durable
     clock: "Clock"
+    place: Whereabouts
     worked: asyncio.Event
     """Set when a cycle came to its end in this process."""
     spent: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when that was so, and nothing else is to do."""
 
     async def glance(self) -> None:
-        """Begin what is due, and go on with what a worker that died has left."""
+        """Begin what is due, and go on with what a worker that died has left.
+
+        Raises ProviderError where the log is another than the one that was opened.
+        """
+        if self.place.moved():
+            raise ProviderError(f"The log {self.wheel.engine.url.database} is gone or replaced.")
         if self.clock.rings(now := datetime.now(UTC)):
             await asyncio.to_thread(self.keep_schedule, now)
         await self.ensure_cycle()
@@ -201,30 +232,35 @@ async def turn(wheel: Wheel, key: int) -> bool:
     flywheel = Flywheel(wheel)
     while True:
         try:
-            step = await flywheel.take_next(key)
+            with outages_told(wheel.engine):
+                step = await flywheel.take_next(key)
+                with transaction(wheel.engine) as session:
+                    remove_notice(session, HELD_UP)
         except (ProviderError, ConfigurationError) as error:
             _tell(wheel, f"Cycle {key} is held up: {error}")
         else:
-            with transaction(wheel.engine) as session:
-                remove_notice(session, HELD_UP)
             return step is not Step.NOTHING
         await _rest(wheel, key)
 
 
 def _tell(wheel: Wheel, text: str) -> None:
     """What the running cycle waits for, to the operator."""
-    with transaction(wheel.engine) as session:
-        put_notice(session, HELD_UP, text)
+    try:
+        with outages_told(wheel.engine), transaction(wheel.engine) as session:
+            put_notice(session, HELD_UP, text)
+    except ProviderError:  # the database itself is away, which the log tells
+        log.warning(text)
 
 
 async def _rest(wheel: Wheel, key: int) -> None:
     """Before another try; no longer than somebody lets the cycle go on."""
     for _ in range(int(REST / GLANCE)):
         await wheel.rest(GLANCE)
-        with transaction(wheel.engine) as session:
-            waiting = running_cycle(session)
-        if waiting is None or waiting.id != key:
-            return
+        with suppress(ProviderError), outages_told(wheel.engine):
+            with transaction(wheel.engine) as session:
+                waiting = running_cycle(session)
+            if waiting is None or waiting.id != key:
+                return
 
 
 def _fingerprint(settings: "Settings") -> str:

@@ -229,6 +229,20 @@ async def test_a_worker_whose_lock_is_lost_ends_what_it_does_and_then_goes_on(
     assert "failed: The job failed" in (it.cycle().ended or "")
 
 
+async def test_records_of_work_that_cannot_be_read_are_put_aside_and_begun_anew(
+    it: Ready,
+) -> None:
+    it.open()
+    file = it.house.settings.home / "worker.sqlite3"
+    file.write_bytes(b"no database" * 1000)
+
+    async with working(it) as worker:
+        await until(lambda: it.cycle().ended, worker)
+
+    assert file.with_name("worker.sqlite3.broken").read_bytes().startswith(b"no database")
+    assert "failed: The job failed" in (it.cycle().ended or "")
+
+
 # -- the schedule
 
 

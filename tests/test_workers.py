@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
@@ -80,12 +80,32 @@ class Site:
             told = connection.execute(asked, {"name": name}).scalar()
         return int(told.split("-")[-2]) if told else None
 
+    @contextmanager
+    def away(self) -> Generator[None]:
+        """The PostgreSQL database takes nobody, as a server that is started again."""
+        name, server = self.engine.url.database, self.engine.url.set(database="postgres")
+        admin = create_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self.engine.dispose()
+        with admin.connect() as connection:
+            connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
+            ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+            connection.execute(text(ends), {"name": name})
+            try:
+                yield
+            finally:
+                connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+        admin.dispose()
+
+    def told(self) -> str:
+        """What the workers said."""
+        return (self.home / "workers.log").read_text(encoding="utf-8")
+
     def until(self, true: Callable[[], object], what: str) -> None:
         began = time.monotonic()
         while not true():
             if time.monotonic() - began > SOON:
-                log = (self.home / "workers.log").read_text(encoding="utf-8")
-                raise AssertionError(f"{what} did not come about. The workers said:\n{log}")
+                told = self.told()
+                raise AssertionError(f"{what} did not come about. The workers said:\n{told}")
             time.sleep(0.05)
 
 
@@ -148,6 +168,38 @@ def test_where_the_worker_that_has_the_cycle_is_killed_the_other_goes_on(
     assert site.steps(key) == list(LABELS.values())
     assert done["jobs"] == done["candidates"] == 1
     assert done["sittings"] == done["places sat"] > 0
+
+
+@pytest.mark.parametrize("site", ["postgresql"], indirect=True)
+def test_workers_outlive_a_database_that_is_away_for_a_while(site: Site) -> None:
+    with site.workers(2) as workers:
+        key = site.ask()
+        site.until(lambda: LABELS[Step.TRAIN] in site.steps(key), "The training")
+        with site.away():
+            site.until(lambda: site.told().count("goes on when") >= 2, "A word of each worker")
+        site.until(lambda: site.ended(key), "The end of the cycle")
+        alive = [one.poll() is None for one in workers]
+
+    done = outcome(site, key)
+    assert alive == [True, True]
+    assert "Traceback" not in site.told()
+    assert site.steps(key) == list(LABELS.values())
+    assert done["jobs"] == done["candidates"] == 1
+    assert done["sittings"] == done["places sat"] > 0
+
+
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+def test_a_worker_goes_over_to_the_log_that_lies_where_another_was(site: Site) -> None:
+    with site.workers(1) as [worker]:
+        site.until(lambda: (site.home / "look.lock").exists(), "The work of the worker")
+        site.engine.dispose()
+        rmtree(site.home)
+        site.until(lambda: not site.home.exists(), "The end of the home")
+        copytree(template(), site.home)
+        key = site.ask()
+        site.until(lambda: site.ended(key), "The end of the cycle")
+
+        assert worker.poll() is None
 
 
 def test_a_time_of_the_schedule_starts_one_cycle_though_two_workers_keep_it(site: Site) -> None:

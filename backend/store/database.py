@@ -9,12 +9,13 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 from sqlalchemy import URL, Engine, Index, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError as WrongValue
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex
 from sqlmodel import Session, col, create_engine, select
 
-from backend.errors import ConfigurationError
+from backend.errors import ConfigurationError, ProviderError
 from backend.records import Cycle, Turn
 from backend.store.notices import put_notice, remove_notice
 
@@ -23,6 +24,8 @@ log = logging.getLogger("tenk.database")
 TABLES = Turn.metadata  # every table of records shares one registry
 ONE_RUNNING = "one_running_cycle"
 """The index that allows one running cycle, and the subject of a notice where there are two."""
+_OURS = (IntegrityError, ProgrammingError, WrongValue)
+"""What a database complains of that works: the fault lies with who asked."""
 MAPPED = Turn._sa_registry  # pyright: ignore[reportPrivateUsage]  # it has no public name
 
 
@@ -43,10 +46,67 @@ def open_database(url: str) -> Engine:
         _bring_up_to_date(engine)
     except DBAPIError as error:
         raise ConfigurationError(
-            f"The database {told.render_as_string(hide_password=True)} cannot be used: "
-            f"{str(error.orig).strip().splitlines()[0]}. Check TENK_DATABASE_URL and TENK_HOME."
+            f"{_cannot_be_used(engine, error)} Check TENK_DATABASE_URL and TENK_HOME."
         ) from error
     return engine
+
+
+def _cannot_be_used(engine: Engine, error: DBAPIError) -> str:
+    reason = str(error.orig).strip().splitlines()[0].rstrip(".")
+    return (
+        f"The database {engine.url.render_as_string(hide_password=True)} cannot be used: {reason}."
+    )
+
+
+@contextmanager
+def outages_told(engine: Engine) -> Generator[None]:
+    """What a database that is away, full or locked does to the work inside, as ProviderError."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, _OURS) and not error.connection_invalidated:
+            raise
+        raise ProviderError(_cannot_be_used(engine, error)) from error
+
+
+def usable(engine: Engine) -> bool:
+    """Whether the database answers; a file that was deleted is not made anew for that."""
+    if (path := _file_of(engine)) is not None and not path.is_file():
+        return False
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except DBAPIError:
+        return False
+    return True
+
+
+class Whereabouts:
+    """Notices when the file of a SQLite database is deleted, or another one lies in its place.
+
+    Who has it open would go on with the old one, which nobody else sees.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._path = _file_of(engine)
+        self._found = self._look()
+
+    def moved(self) -> bool:
+        """Whether the database at the address is no longer the one that was opened."""
+        return self._look() != self._found
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            told = self._path.stat() if self._path else None
+        except FileNotFoundError:
+            return None
+        return told and (told.st_dev, told.st_ino)
+
+
+def _file_of(engine: Engine) -> Path | None:
+    name = engine.url.database
+    sqlite = engine.dialect.name == "sqlite" and name not in (None, "", ":memory:")
+    return Path(name) if sqlite and name else None
 
 
 def _address(url: str) -> URL:
