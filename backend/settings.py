@@ -322,7 +322,7 @@ def _complaint(error: ErrorDetails) -> str:
     named = str(error["loc"][0]) if error["loc"] else "a setting"
     name = next((n for n in Settings.model_fields if variable_of(n) == named), named)
     expected = error["msg"]
-    for opening in ("Input should be ", "Value error, "):
+    for opening in ("Input should be ", "String should have ", "Value error, "):
         expected = expected.removeprefix(opening)
     secret = name.endswith(("api_key", "database_url"))
     found = "not shown here" if secret else repr(error["input"])

@@ -152,6 +152,7 @@ def test_another_server_without_a_model_name_says_which_variable_is_missing() ->
         ("TENK_TIMEOUT", "nan", "finite"),
         ("TENK_RETRIES", "-1", "greater than or equal to 0"),
         ("TENK_PASSAGES", "1.5", "a valid integer"),
+        ("TENK_SUFFIX", "s" * 65, "expected at most 64 characters"),
         ("TENK_PRICES", "cheap", "JSON"),
         ("TENK_PRICES", '{"m": [1]}', "TENK_PRICES"),
         ("TENK_PRICES", '{"m": [-1, 2]}', "greater than or equal to 0"),
