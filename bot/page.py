@@ -18,6 +18,8 @@ from backend.errors import ConfigurationError
 CHECKOUT = Path(__file__).parents[1]
 OLD = 24 * 3600.0
 """Seconds after which an upload belongs to no page that is still open."""
+LANGUAGE = "en-US"
+"""The page's, as .chainlit/config.toml names it."""
 BUILD = ".build"
 """Named in .chainlit/config.toml as custom_build."""
 
@@ -36,6 +38,8 @@ def lay_out(home: Path) -> Path:
     _forget_uploads(root / ".files")
     for name in (".chainlit/config.toml", "chainlit.md"):
         _copy(CHECKOUT / name, root / name)
+    # Where it finds none in the page's language, Chainlit says so at every load of the page.
+    _copy(CHECKOUT / "chainlit.md", root / f"chainlit_{LANGUAGE}.md")
     for folder in (".chainlit/translations", "public"):
         for file in sorted((CHECKOUT / folder).glob("**/*")):
             if file.is_file():

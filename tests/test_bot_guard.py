@@ -551,6 +551,15 @@ async def test_the_local_api_of_the_chat_answers_only_who_has_its_key(chat: Runn
         assert (bare.status_code, wrong.status_code) == (401, 401)
 
 
+async def test_loading_the_page_leaves_nothing_in_the_log(chat: Running) -> None:
+    before = (chat.home / "chat.log").read_text(encoding="utf-8")
+    async with reader(chat.url) as ann:
+        settings = await ann.http.get("/project/settings", params={"language": "en-US"})
+
+    assert "Every claim in an answer cites the page" in settings.json()["markdown"]
+    assert (chat.home / "chat.log").read_text(encoding="utf-8") == before
+
+
 async def test_without_filings_the_chat_says_what_to_do(empty: Running) -> None:
     async with reader(empty.url) as ann:
         await ann.connect()
