@@ -203,25 +203,28 @@ class Clock:
 
     cron: str
     zone: ZoneInfo
-    at: datetime | None = None
+    between: tuple[datetime, datetime] | None = None
+    """When it rang last, and when it rings next."""
 
     def rings(self, now: datetime) -> bool:
-        """Whether it is time. By the clock on the wall: a machine that slept has missed nothing."""
-        if self.cron == OFF or (self.at is not None and now < self.at):
+        """Whether it is time. By the clock on the wall: a machine that slept has missed nothing,
+        and one whose clock was wrong and is put back need not wait for the wrong time."""
+        if self.cron == OFF or (self.between and self.between[0] <= now < self.between[1]):
             return False
-        self.at = next_time(self.cron, now.astimezone(self.zone))
+        self.between = now, next_time(self.cron, now.astimezone(self.zone))
         return True
 
 
 def due(cron: str, last: datetime | None, now: datetime) -> datetime | None:
     """The latest time the expression named, where nothing was decided at it or since (`last`).
 
-    What was missed while no worker ran is made up for once, however often it was missed.
+    What was missed while no worker ran is made up for once, however often it was missed. A
+    decision that lies ahead was made by a clock that was wrong, and keeps nothing from its time.
     """
     if cron == OFF:
         return None
     at = latest_time(cron, now)
-    return at if last is None or last < at else None
+    return at if last is None or last < at or last > now else None
 
 
 async def turn(wheel: Wheel, key: int) -> bool:

@@ -275,6 +275,33 @@ def test_the_clock_rings_at_the_start_and_then_at_each_time_of_the_schedule() ->
     assert not Clock("off", BERLIN).rings(times[0])
 
 
+def test_a_clock_that_is_put_back_from_the_future_silences_no_schedule() -> None:
+    clock, day = Clock("0 3 * * *", BERLIN), timedelta(days=1)
+    wrong, right = datetime(2031, 1, 1, tzinfo=UTC), datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    assert clock.rings(wrong)
+    assert clock.rings(right)
+    assert not clock.rings(right + timedelta(minutes=1))
+    assert clock.rings(right + day)
+    assert due("0 3 * * *", wrong, right.astimezone(BERLIN)) is not None
+
+
+async def test_a_time_that_was_decided_is_decided_once_though_a_later_one_stands_too(
+    it: Ready,
+) -> None:
+    settings = it.house.settings.model_copy(update={"min_new_examples": 5})
+    right = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    async with working(it, settings=settings) as worker:
+        worker.keep_schedule(datetime(2031, 1, 1, tzinfo=UTC))
+        for _ in range(2):
+            worker.keep_schedule(right)
+            await until(lambda: it.cycle().ended, worker)
+
+    with transaction(it.house.engine) as session:
+        assert len(cycles.cycles(session)) == 1
+
+
 async def test_what_was_due_before_tenk_first_ran_is_not_made_up_for(it: Ready) -> None:
     settings = it.house.settings.model_copy(update={"min_new_examples": 5})
 
