@@ -89,7 +89,7 @@ class Admin:
         try:
             return await carry[order.name](Given(order, person, name, thread))
         except TenkError as error:
-            return plain(str(error))
+            return plain(str(error).replace("`tenk models`", "`/models`"))  # of this door
 
     def _who(self, person: str) -> tuple[str | None, str]:
         with transaction(self.house.engine) as session:
@@ -167,20 +167,16 @@ class Admin:
         if not model:
             return "Name a model that `/models` lists: `/promote MODEL reason`"
 
-        def done() -> str:
-            with transaction(self.house.engine) as session:
-                chosen = steering.promote(
-                    session,
-                    self.house.settings,
-                    model.strip("`"),
-                    by=given.by,
-                    reason=mask(reason.strip()),
-                    again="`/promote {model} your reason`",
-                )
-                return chosen.model
-
-        named = await asyncio.to_thread(done)
-        return f"`{named}` answers from the next question on. Undo it: `/rollback`"
+        chosen = await steering.promote_heard(
+            self.house.engine,
+            self.house.models,
+            self.house.settings,
+            model.strip("`"),
+            by=given.by,
+            reason=mask(reason.strip()),
+            again="`/promote {model} your reason`",
+        )
+        return f"`{chosen.model}` answers from the next question on. Undo it: `/rollback`"
 
     async def _roll_back(self, given: Given) -> str:
         def done() -> str:

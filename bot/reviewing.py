@@ -17,6 +17,7 @@ import chainlit as cl
 from chainlit.step import StepDict
 
 from backend.conversations import mask
+from backend.errors import NotFound
 from backend.lessons import curated
 from backend.store import turns
 from backend.store.database import transaction
@@ -50,6 +51,7 @@ def is_button(action: Mapping[str, Any]) -> bool:
         and isinstance(payload, Mapping)
         and payload.get("does") in {*BUTTONS, UNDO}
         and type(payload.get("example")) is int
+        and 0 < payload["example"] < 2**31
         and all(isinstance(action.get(name, ""), str) for name in ("id", "label", "tooltip"))
         and not set(action) - {"id", "name", "payload", "label", "tooltip", "icon", "forId"}
     )
@@ -171,9 +173,11 @@ class Reviewing:
                 turns.decide_by_hand(session, number, None, "")
             return self._one(number)
 
-        one = await asyncio.to_thread(change)
-        if one is not None:
-            await say(telling.decided_text(one, undone=True))
+        try:
+            one = await asyncio.to_thread(change)
+        except NotFound:
+            one = None
+        await say(telling.decided_text(one, undone=True) if one else telling.ALREADY)
 
     async def _tell(self, number: int) -> None:
         """In place of the example, what became of it."""

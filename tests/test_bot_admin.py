@@ -208,11 +208,23 @@ async def test_buttons_pressed_by_who_may_not_or_on_anothers_page_change_nothing
             await rita.press({**keep, "name": "retrain"}),
             await rita.press({**keep, "payload": {"does": "burn", "example": 1}}),
             await rita.press({**keep, "payload": {"does": "keep", "example": "1 OR 1"}}),
+            await rita.press({**keep, "payload": {"does": "undo", "example": 10**30}}),
             await rita.press({**keep, "more": "than a button has"}),
         ]
 
-        assert [one.status_code for one in told] == [403, 403, 401, 403, 404, 422, 422, 422, 422]
+        assert [one.status_code for one in told] == [403, 403, 401, 403, 404, *[422] * 5]
         assert every_row(swept.home) == before
+
+
+async def test_taking_back_what_was_never_decided_says_so(swept: Running) -> None:
+    async with signed_in(swept, "rita") as rita:
+        undo = {"name": "examples", "payload": {"does": "undo", "example": 999}}
+
+        told = await rita.press({**undo, "id": "x", "label": "Undo", "tooltip": ""})
+        await rita.until(lambda: rita.said())
+
+        assert told.status_code == 200
+        assert "is not open here any more" in rita.said()[-1]["output"]
 
 
 # -- status, models, promote, rollback
@@ -314,7 +326,7 @@ async def test_what_cannot_be_done_is_said_in_a_sentence(swept: Running) -> None
 
         reasons = (
             *("nothing to go back to", "nothing to cancel", "nothing to pause"),
-            *("nothing to resume", "No model nobody", "There is no"),
+            *("nothing to resume", "No model nobody. Expected one that `/models`", "There is no"),
         )
         assert all(reason in told for reason, told in zip(reasons, said, strict=True))
 
