@@ -194,7 +194,7 @@ def test_who_waits_reads_what_holds_up_the_worker_that_has_the_cycle(before: Doo
     assert held.startswith("Cycle 1 is held up: ")
     assert "TENK_STUDENT_BASE_URL" in held
     assert status == 1
-    assert stopped == 0
+    assert stopped in (0, -signal.SIGTERM)  # it may be starting afresh, with nothing under way
 
 
 def test_the_worker_says_why_a_scheduled_cycle_did_not_start(before: Door) -> None:

@@ -307,6 +307,14 @@ def questions_asked(it: Ready) -> set[tuple[str, str]]:
 # -- the line between training and exam
 
 
+def test_numbers_that_decide_nothing_hold_the_cycle_up_before_it_spends(tmp_path: Path) -> None:
+    with ready(tmp_path, max_questions=5) as it:
+        with pytest.raises(ConfigurationError, match="max_questions=5"):
+            asyncio.run(it.flywheel.advance(it.open()))
+
+        assert next_step(it.cycle()) is Step.ESTIMATE
+
+
 def test_an_example_that_asks_an_exam_question_is_dropped(tmp_path: Path) -> None:
     with ready(tmp_path) as it:
         question = kept_question(it)

@@ -443,6 +443,15 @@ def test_numbers_that_decide_nothing_are_refused(numbers: dict[str, Any]) -> Non
         policy_for(**numbers)
 
 
+def test_which_number_of_the_verdict_is_wrong_is_said() -> None:
+    with pytest.raises(ConfigurationError) as told:
+        policy_for(max_questions=5)
+
+    assert "2 <= min_questions <= max_questions" in str(told.value)
+    assert "found min_questions=20, max_questions=5. " in str(told.value)
+    assert "TENK_MAX_QUESTIONS" in str(told.value)
+
+
 # -- the article
 
 

@@ -92,8 +92,10 @@ class Examination:
     def estimate(self) -> exam.Estimate:
         """What the exam may take at most, before anything is spent.
 
-        Raises DataError where there is nothing to ask: training would be for nothing.
+        Raises DataError where there is nothing to ask, ConfigurationError where the numbers of the
+        verdict decide nothing: training would be for nothing.
         """
+        policy_of(self.settings)
         base = self._model(Role.STUDENT)
         tuned = exam.Arm(CANDIDATE, Role.STUDENT, f"ft:{base}:{self.settings.suffix}")
         return exam.estimate(

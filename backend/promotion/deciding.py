@@ -3,7 +3,7 @@ out. Pure: no clock, no chance, no model.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from backend.errors import ConfigurationError
@@ -113,23 +113,25 @@ def policy_for(**numbers: Any) -> Policy:
     Raises ConfigurationError for numbers that decide nothing.
     """
     policy = Policy(**numbers)
-    sensible = (
-        0 < policy.alpha < 0.5
-        and policy.look_every >= 1
-        and 2 <= policy.min_questions <= policy.max_questions
-        and 0 <= policy.cheaper_share <= 1
-        and policy.cheaper_floor <= 0 <= policy.min_gain
-        and 0 < policy.bound < 8
-        and 0 <= policy.reach < 1
-        and abs(policy.hope) < 100
-        and policy.max_questions <= 1_000_000
-        and policy.metrics
-    )
-    if not sensible:
+    expected = {
+        "0 < alpha < 0.5": 0 < policy.alpha < 0.5,
+        "look_every of at least 1": policy.look_every >= 1,
+        "2 <= min_questions <= max_questions <= 1,000,000": (
+            2 <= policy.min_questions <= policy.max_questions <= 1_000_000
+        ),
+        "0 <= cheaper_share <= 1": 0 <= policy.cheaper_share <= 1,
+        "cheaper_floor <= 0 <= min_gain": policy.cheaper_floor <= 0 <= policy.min_gain,
+        "0 < bound < 8": 0 < policy.bound < 8,
+        "0 <= reach < 1": 0 <= policy.reach < 1,
+        "a hope between -100 and 100": abs(policy.hope) < 100,
+        "a metric in metrics": bool(policy.metrics),
+    }
+    if wrong := [words for words, holds in expected.items() if not holds]:
+        told = " and ".join(wrong)
+        found = [f"{name}={value}" for name, value in asdict(policy).items() if name in told]
         raise ConfigurationError(
-            f"The numbers of the verdict cannot be: {policy}. Expected alpha in (0, .5), 2 <= "
-            "min_questions <= max_questions, cheaper_floor <= 0 <= min_gain, 0 < bound < 8, and a "
-            "metric."
+            f"The numbers of the verdict cannot be: expected {told}, found {', '.join(found)}. "
+            "Each is a setting of its name: TENK_MAX_QUESTIONS, say."
         )
     usual = Policy()
     if "bound" in numbers or (policy.looks, policy.alpha) == (usual.looks, usual.alpha):
