@@ -3,14 +3,16 @@
 It alone knows which decisions need a reason, and what rolling back goes back to.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from backend.errors import DataError, JobGone, NotFound, ProviderError, TenkError
 from backend.models.training import Trainer
-from backend.records import Candidate, Cycle, Role
+from backend.records import Candidate, Cycle, Message, Role, Usage
 from backend.store import cycles, serving
 from backend.store.database import transaction
+from backend.store.spending import count_check
 from backend.store.turns import candidate_named
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
     from backend.models import Models
     from backend.settings import Settings
+
+
+HELLO = (Message(role="user", content="Question: Are you there?"),)
+AGAIN = "tenk promote {model} --reason ..."
 
 
 def ask_for_cycle(session: "Session", *, by: str) -> Cycle:
@@ -85,13 +91,52 @@ def promote(
     *,
     by: str,
     reason: str = "",
-    again: str = "tenk promote {model} --reason ...",
+    again: str = AGAIN,
 ) -> Candidate:
     """Let a model answer from the next question on; `again`: how a reason is given at this door.
 
     Raises NotFound, and DataError where it answers already or its verdict speaks against it and
     no reason is given.
     """
+    chosen = _allowed(session, settings, model, reason=reason, again=again)
+    session.add(chosen)
+    session.flush()
+    cycles.activate(session, chosen, by=by, reason=reason)
+    return chosen
+
+
+async def promote_heard(
+    engine: "Engine", models: "Models", settings: "Settings", model: str, **told: str
+) -> Candidate:
+    """Promote a model that has answered once, just now; `told` as `promote` takes it.
+
+    Raises what `promote` raises, and what keeps the model from answering: then nothing changed.
+    """
+
+    def looked_up() -> Candidate:
+        asked = {name: told[name] for name in ("reason", "again") if name in told}
+        with transaction(engine) as session:
+            return _allowed(session, settings, model, **asked)
+
+    def promoted(usage: Usage) -> Candidate:
+        with transaction(engine) as session:
+            count_check(session, chosen.model, usage, models.cost(chosen.model, usage))
+            return promote(session, settings, model, **told)
+
+    chosen = await asyncio.to_thread(looked_up)
+    _, usage = await models.complete(Role(chosen.role), HELLO, model=chosen.model)
+    return await asyncio.to_thread(promoted, usage)
+
+
+def _allowed(
+    session: "Session",
+    settings: "Settings",
+    model: str,
+    *,
+    reason: str = "",
+    again: str = AGAIN,
+) -> Candidate:
+    """The candidate of that name, perhaps not yet stored, where it may be promoted."""
     chosen = _named(session, settings, model)
     history = cycles.activations(session)
     answers = history[0].candidate == chosen.id if history else _is_teachers(settings, chosen)
@@ -102,7 +147,6 @@ def promote(
             f"The verdict on {chosen.model} was {against} To overrule it give a reason, which "
             f"stays on the record: {again.format(model=chosen.model)}"
         )
-    cycles.activate(session, chosen, by=by, reason=reason)
     return chosen
 
 
@@ -123,16 +167,13 @@ def _against(session: "Session", chosen: Candidate) -> str:
 
 
 def _named(session: "Session", settings: "Settings", model: str) -> Candidate:
-    """The candidate of that name; a role's own model becomes one when it is first promoted."""
+    """The candidate of that name; a role's own model becomes one when it is first stored."""
     if found := candidate_named(session, model):
         return found
     for role in (Role.TEACHER, Role.STUDENT):
         name = settings.endpoint(role).model
         if model in (role.value, name):
-            row = candidate_named(session, name) or Candidate(model=name, role=role.value)
-            session.add(row)
-            session.flush()
-            return row
+            return candidate_named(session, name) or Candidate(model=name, role=role.value)
     raise NotFound("model", model, "tenk models")
 
 

@@ -250,13 +250,15 @@ async def test_promote_and_roll_back_are_recorded_with_who_and_why_and_told_in_o
     swept: Running,
 ) -> None:
     with opened(swept.home) as session:
-        candidate(session, "ft:local-teacher:a", "hold")
+        candidate(session, "local-student", "hold")
+        candidate(session, "ft:local-student:gone")
     async with signed_in(swept, "boss") as boss, signed_in(swept, "ann") as ann:
         await ann.ask(SALES)
 
         bare = await boss.ask("/promote")
-        without = await boss.ask("/promote ft:local-teacher:a")
-        promoted = await boss.ask("/promote `ft:local-teacher:a` A demonstration")
+        without = await boss.ask("/promote local-student")
+        gone = await boss.ask("/promote ft:local-student:gone")
+        promoted = await boss.ask("/promote `local-student` A demonstration")
         await ann.until(lambda: "From the next question on" in ann.said()[-1]["output"])
         swap = ann.said()[-1]
         rolled_back = await boss.ask("/rollback Wrong years")
@@ -265,9 +267,10 @@ async def test_promote_and_roll_back_are_recorded_with_who_and_why_and_told_in_o
 
         assert "Name a model" in bare["output"]
         assert "To overrule it give a reason" in without["output"]
-        assert without["output"].endswith("`/promote ft:local-teacher:a your reason`")
-        assert promoted["output"].startswith("`ft:local-teacher:a` answers from the next")
-        assert "`ft:local-teacher:a` answers (cycle 1, gain +0.04, by boss" in swap["output"]
+        assert without["output"].endswith("`/promote local-student your reason`")
+        assert "was shut down or does not exist" in gone["output"]
+        assert promoted["output"].startswith("`local-student` answers from the next")
+        assert "`local-student` answers (cycle 1, gain +0.04, by boss" in swap["output"]
         assert rolled_back["output"].startswith("`local-teacher` answers again")
         assert "`local-teacher` answers again" in again and again.endswith("Wrong years")
         with opened(swept.home) as session:

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend.errors import DataError, NotFound
+from backend.errors import DataError, ModelGone, NotFound
 from backend.models import open_models
 from backend.records import (
+    OUT_OF_REACH,
     Activation,
     Candidate,
     Cycle,
@@ -25,9 +26,10 @@ from backend.records import (
 )
 from backend.settings import Settings, load_settings
 from backend.standing import cycle_row, model_rows, progress, standing, verdict_words, what_next
-from backend.steering import ask_for_cycle, cancel_cycle, promote, roll_back
+from backend.steering import ask_for_cycle, cancel_cycle, promote, promote_heard, roll_back
 from backend.store.cycles import activations, cycles
 from backend.store.database import open_database, transaction
+from tests.strict_server import KEY, refuse, strict_server
 
 LOCAL: Any = None
 
@@ -125,6 +127,37 @@ def test_the_teacher_that_answers_before_the_first_swap_is_not_promoted(
         promote(session, settings, name, by="ann")
 
     assert activations(session) == []
+
+
+async def test_a_model_that_does_not_answer_is_not_promoted_and_one_that_does_is(
+    engine: Engine, own_home: Path
+) -> None:
+    names: dict[str, Any] = {"teacher_model": "t", "student_model": "m", "judge_model": "j"}
+    gone = refuse(404, "The model `ft:a` does not exist.", code="model_not_found")
+    with transaction(engine) as session:
+        examined(session, "ft:a", "promote")
+    with strict_server(models={"ft:a": None}, chat=[gone]) as server:
+        told = load_settings(home=own_home, base_url=server.url, api_key=KEY, **names)
+        models = open_models(told, None)
+        with pytest.raises(ModelGone, match="ft:a"):
+            await promote_heard(engine, models, told, "ft:a", by="ann")
+        with transaction(engine) as session:
+            meanwhile = serving(session)
+        await promote_heard(engine, models, told, "ft:a", by="ann")
+
+    with transaction(engine) as session:
+        assert serving(session) == ["ft:a"]
+    assert meanwhile == []
+
+
+async def test_what_may_not_be_promoted_is_not_asked_to_answer(
+    engine: Engine, settings: Settings
+) -> None:
+    with transaction(engine) as session:
+        examined(session, "ft:a", "reject")
+
+    with pytest.raises(DataError, match="give a reason"):
+        await promote_heard(engine, open_models(settings, LOCAL), settings, "ft:a", by="ann")
 
 
 def test_a_model_that_nobody_knows_is_not_found(session: Session, settings: Settings) -> None:
@@ -270,6 +303,25 @@ def test_after_a_verdict_there_is_something_to_do(
     row = {"cycle": 1, "candidate": "ft:a", "active": active, "verdict": verdict}
 
     assert said in what_next(row, door="/")
+
+
+def test_where_more_questions_would_not_help_none_are_asked_for() -> None:
+    reasons = ["It shows a loss.", f"{OUT_OF_REACH} 300 questions is 0%, so the exam stopped here."]
+    verdict = {"decision": "hold", "need_more": 120, "questions": 40, "reasons": reasons}
+    row = {"cycle": 1, "candidate": "ft:a", "active": "old", "verdict": verdict}
+
+    said = what_next(row)
+
+    assert "--n" not in said
+    assert "more questions would hardly show a gain" in said
+    assert "tenk examples" in said
+
+
+def test_questions_beyond_the_limit_of_an_exam_need_a_higher_limit() -> None:
+    verdict = {"decision": "hold", "need_more": 120, "questions": 300, "reasons": [], "limit": 300}
+    row = {"cycle": 1, "candidate": "ft:a", "active": "old", "verdict": verdict}
+
+    assert "--n 120, TENK_MAX_QUESTIONS=420, then tenk retrain." in what_next(row)
 
 
 def test_a_verdict_in_words_has_its_gain_and_interval(session: Session) -> None:

@@ -1,5 +1,6 @@
 """Commands about the models that answer: models, promote, rollback, verify."""
 
+import asyncio
 import json as jsonlib
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,13 +52,14 @@ def promote(
     reason: Annotated[str, typer.Option(help="Why; it stays on the record.")] = "",
     json: Json = False,
 ) -> None:
-    """Let a model answer from the next question on, by hand."""
-    from backend.steering import promote as let_answer
-    from backend.store.database import transaction
+    """Let a model answer from the next question on, by hand, where it answers one now."""
+    from backend.steering import promote_heard
 
     with opened() as house:
-        with transaction(house.engine) as session:
-            chosen = let_answer(session, house.settings, model, by="tenk promote", reason=reason)
+        told = {"by": "tenk promote", "reason": reason}
+        chosen = asyncio.run(
+            promote_heard(house.engine, house.models, house.settings, model, **told)
+        )
         row = {"active": chosen.model, "role": chosen.role, "reason": reason}
     if json:
         as_json(row)
