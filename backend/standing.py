@@ -3,6 +3,7 @@
 Reads, and changes nothing. It alone knows what a status tells, and what to do after a verdict.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,18 @@ from backend.datasets import Curated
 from backend.duty import watching_row
 from backend.lessons import curated, facts
 from backend.models import price
-from backend.records import Candidate, Cycle, CycleEvent, Role, Score, Sitting, Verdict, in_utc, now
+from backend.records import (
+    OUT_OF_REACH,
+    Candidate,
+    Cycle,
+    CycleEvent,
+    Role,
+    Score,
+    Sitting,
+    Verdict,
+    in_utc,
+    now,
+)
 from backend.scheduling import why_not
 from backend.store import cycles
 from backend.store.filings import filings
@@ -248,7 +260,11 @@ def last_verdict(session: "Session") -> dict[str, Any] | None:
 def verdict_row(told: Verdict) -> dict[str, Any]:
     """A verdict without its certificate, and what the questions that it needs would cost."""
     named = ("decision", "gain", "low", "high", "questions", "reasons", "need_more")
-    return {**{name: getattr(told, name) for name in named}, "need_more_usd": _need_usd(told)}
+    return {
+        **{name: getattr(told, name) for name in named},
+        "need_more_usd": _need_usd(told),
+        "limit": told.certificate.get("policy", {}).get("max_questions"),
+    }
 
 
 def _need_usd(told: Verdict) -> float | None:
@@ -303,25 +319,32 @@ def what_next(row: dict[str, Any], *, door: str = "tenk ") -> str:
         if row["active"] != row["candidate"]:
             return f"{row['active']} answers now. See every question: tenk cycle {key}"
         return f"{row['active']} answers from the next question on. Undo it: {door}rollback"
-    more = verdict["need_more"]
-    if verdict["decision"] == "hold" and more and more > MANY:
-        return (
-            f"{row['active']} stays: the two are about equal, and it would take {more:,} more "
-            "questions to tell them apart. More and better examples do more: tenk examples"
-        )
-    if verdict["decision"] == "hold" and more:
-        usd = verdict.get("need_more_usd")
-        cost = f", about ${usd:.2f}" if usd else ""
-        return (
-            f"{row['active']} stays. {more} more exam questions would decide{cost}: "
-            f"tenk questions generate --n {more}, then {door}retrain"
-        )
     if verdict["decision"] == "hold":
-        return (
-            f"{row['active']} stays: as they score now, no number of questions would decide. More "
-            f"and better examples do more: tenk examples. See every question: tenk cycle {key}"
-        )
+        told = f"{row['active']} stays{_after_hold(verdict, door)}"
+        return f"{told} See every question: tenk cycle {key}"
     return f"{row['active']} stays. See every question: tenk cycle {key}"
+
+
+def _after_hold(verdict: dict[str, Any], door: str) -> str:
+    """More questions where they would decide, and better examples where they would not."""
+    more, better = verdict["need_more"], "More and better examples do more: tenk examples."
+    if not more:
+        return f": as they score now, no number of questions would decide. {better}"
+    if more > MANY:
+        return (
+            f": the two are about equal, and it would take {more:,} more questions to tell them "
+            f"apart. {better}"
+        )
+    if any(reason.startswith(OUT_OF_REACH) for reason in verdict.get("reasons", ())):
+        return f": as they score now, more questions would hardly show a gain. {better}"
+    usd = verdict.get("need_more_usd")
+    cost = f", about ${usd:.2f}" if usd else ""
+    total, limit = verdict.get("questions", 0) + more, verdict.get("limit") or math.inf
+    raised = f", TENK_MAX_QUESTIONS={total}" if total > limit else ""
+    return (
+        f". {more} more exam questions would decide{cost}: tenk questions generate --n {more}"
+        f"{raised}, then {door}retrain."
+    )
 
 
 # -- an exam under way

@@ -27,6 +27,7 @@ from backend.promotion.scorecards import (
     share_of_price,
     sheet,
 )
+from backend.records import OUT_OF_REACH
 
 Decision = Literal["promote", "promote_cheaper", "hold", "reject"]
 
@@ -321,8 +322,8 @@ def _chance_as_cheaper(seen: _Seen, policy: Policy) -> float:
 
 def _out_of_reach(verdict: Verdict, chance: float, policy: Policy) -> Verdict:
     reason = (
-        f"The chance to show a gain within {policy.max_questions} questions is {chance:.0%}, so "
-        "the exam stopped here."
+        f"{OUT_OF_REACH} {policy.max_questions} questions is {chance:.0%}, so the exam stopped "
+        "here."
     )
     return replace(verdict, reasons=[*verdict.reasons, reason])
 

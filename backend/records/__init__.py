@@ -26,6 +26,7 @@ from backend.records.log import (
     WrongPassword,
 )
 from backend.records.values import (
+    OUT_OF_REACH,
     CheckedFigure,
     Chunk,
     ChunkKind,
@@ -43,6 +44,7 @@ from backend.records.values import (
 )
 
 __all__ = [
+    "OUT_OF_REACH",
     "Activation",
     "Candidate",
     "CheckedFigure",

@@ -8,6 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+OUT_OF_REACH = "The chance to show a gain within"
+"""So begins a verdict's reason where more questions would hardly have helped the candidate."""
+
 
 def now() -> datetime:
     """The present moment, in UTC."""
