@@ -200,3 +200,10 @@ def test_what_holds_a_cycle_up_is_told_with_the_way_on(
     assert type(told) is family
     assert str(told).startswith("It is gone. Cycle 3 keeps what it has done")
     assert str(told).endswith("tenk retrain --wait")
+
+
+def test_a_score_that_is_yet_to_come_is_not_called_missing() -> None:
+    asked = {"question": "Revenue?", "arms": {"active": {"ragas_score": None}}, "put_aside": None}
+
+    assert questions_lines([asked])[-1] == "    active missing"
+    assert questions_lines([asked], under_way=True)[-1] == "    active not yet"

@@ -241,7 +241,7 @@ def cycle(
         happened = [{"at": e.at, "kind": e.kind, "text": e.text, **e.numbers} for e in told]
         as_json({**row, "events": happened, "questions": questions})
         return
-    _echo([*lines(told), *questions_lines(questions)])
+    _echo([*lines(told), *questions_lines(questions, under_way=not row["ended"])])
     _echo(ending(row, means, shown=True) if row["ended"] else [_standing(row)])
 
 

@@ -12,6 +12,7 @@ LINES = 10
 """About so many losses of a training are shown; all are kept."""
 ARMS = ("candidate", "active", "untuned", "teacher")
 """The order in which a person compares them."""
+MISSING = "missing"
 LIMITS = (
     "Scored by tenk's own judge, which is no language model: it tells large differences from small "
     "ones, not right from wrong."
@@ -112,22 +113,23 @@ def paused_words(key: int, by: str | None) -> str:
     )
 
 
-def questions_lines(questions: "Sequence[dict[str, Any]]") -> list[str]:
+def questions_lines(questions: "Sequence[dict[str, Any]]", *, under_way: bool = False) -> list[str]:
     """Every exam question with each arm's score, under a heading."""
     if not questions:
         return []
-    told = [line for question in questions for line in question_lines(question)]
+    none = "not yet" if under_way else MISSING
+    told = [line for question in questions for line in question_lines(question, none)]
     return ["Exam questions in the order asked, with each model's ragas_score:", *told]
 
 
-def question_lines(question: dict[str, Any]) -> list[str]:
-    """One exam question with each arm's score."""
+def question_lines(question: dict[str, Any], none: str = MISSING) -> list[str]:
+    """One exam question with each arm's score; `none`: what is said where there is none."""
     if question["put_aside"]:
         return [f"  {question['question']}", f"    does not count: {question['put_aside']}"]
-    scores = "  ".join(f"{arm} {_score(mark)}" for arm, mark in question["arms"].items())
+    scores = "  ".join(f"{arm} {_score(mark, none)}" for arm, mark in question["arms"].items())
     return [f"  {question['question']}", f"    {scores}"]
 
 
-def _score(mark: dict[str, Any]) -> str:
+def _score(mark: dict[str, Any], none: str) -> str:
     value = mark["ragas_score"]
-    return "missing" if value is None else f"{value:.2f}"
+    return none if value is None else f"{value:.2f}"
