@@ -398,6 +398,17 @@ def training_file(it: Ready) -> Path:
         return it.house.settings.home / cycles.dataset(session, 1).train
 
 
+def test_files_that_came_before_the_process_died_are_not_sent_again(tmp_path: Path) -> None:
+    with ready(tmp_path) as it:
+        struck_at(it, "UPDATE cycle SET", "files")
+        before = {one.id for one in asyncio.run(files_there(it))}
+        struck_at(it, "UPDATE cycle SET", "job")
+
+        assert len(before) == 2
+        assert {*it.cycle().files.values()} == before
+        assert {one.id for one in asyncio.run(files_there(it))} == before
+
+
 async def files_there(it: Ready) -> list[Any]:
     client = await it.house.models.client(Role.STUDENT)
     return [file async for file in client.files.list()]

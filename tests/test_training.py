@@ -55,6 +55,29 @@ def file(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+async def test_a_file_that_came_whole_before_is_not_sent_again(file: Callable[..., Path]) -> None:
+    tuning = Tuning()
+    with strict_server(tuning=tuning) as server:
+        trainer = trainer_at(server)
+        first = await trainer.upload(file(12), name="tag-train.jsonl")
+        again = await trainer.upload(file(12), name="tag-train.jsonl")
+        other = await trainer.upload(file(12), name="tag-validation.jsonl")
+        grown = await trainer.upload(file(13), name="tag-train.jsonl")
+
+    assert first == again
+    assert len({first, other, grown}) == len(tuning.files) == 3
+
+
+async def test_a_server_that_lists_no_files_takes_them_all_the_same(
+    file: Callable[..., Path],
+) -> None:
+    lists = [refuse(404, "Not Found"), refuse(405, "Method Not Allowed")]
+    with strict_server(tuning=Tuning(), script={"GET /files": lists}) as server:
+        sent = [await trainer_at(server).upload(file(), name="tag-train.jsonl") for _ in lists]
+
+    assert sent == ["file-1", "file-2"]
+
+
 async def ordered(trainer: Trainer, path: Path, **more: Any) -> Job:
     """A job on a file, as a cycle orders it."""
     name = await trainer.upload(path)

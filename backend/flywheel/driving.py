@@ -223,7 +223,7 @@ class Flywheel:
         trainer = Trainer(self.wheel.models)
         record.fill(
             files={
-                name: await trainer.upload(self.wheel.home / path)
+                name: await trainer.upload(self.wheel.home / path, name=f"{cycle.tag}-{name}.jsonl")
                 for name, path in paths.items()
                 if path is not None
             }

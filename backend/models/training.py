@@ -3,6 +3,7 @@
 It alone knows the SDK's shapes of files, jobs and events.
 """
 
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,12 +64,33 @@ class Trainer:
 
     models: Models
 
-    async def upload(self, path: Path) -> str:
-        """Send a training file; the server's id of it."""
+    async def upload(self, path: Path, *, name: str = "") -> str:
+        """Send a training file; the server's id of it.
+
+        `name`: what it is called there, where that is nobody else's. Then one that came that far
+        before is taken instead: a process may have died before it wrote the id down.
+        """
         client = await self.models.client(Role.STUDENT)
         with self._worded(refused="the file"), path.open("rb") as content:
-            sent = await client.files.create(file=(path.name, content), purpose="fine-tune")
+            size = os.fstat(content.fileno()).st_size
+            if name and (found := await self._sent(name, size)):
+                return found
+            sent = await client.files.create(file=(name or path.name, content), purpose="fine-tune")
         return sent.id
+
+    async def _sent(self, name: str, size: int) -> str | None:
+        """The newest whole file of that name; None too where the server lists none."""
+        client = await self.models.client(Role.STUDENT)
+        try:
+            page = await client.files.list(purpose="fine-tune", limit=PAGE)
+        except foreign_errors() as error:
+            said = refusal_of(error)
+            if said is None or said.status == 429 or said.status >= 500:
+                raise self.models.explained(error, Role.STUDENT) from error
+            return None
+        return next(
+            (one.id for one in page.data if (one.filename, one.bytes) == (name, size)), None
+        )
 
     async def find(self, tag: str) -> Job | None:
         """The job with this tag, if the server has it: asked before a job is created."""
