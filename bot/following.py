@@ -151,8 +151,8 @@ class Following:
         async def look() -> bool:
             nonlocal known
             for one in await asyncio.to_thread(self._since, known):
-                known = one
                 await self.tell_everybody(one)
+                known = one  # where that failed, the next look tells it
             return False
 
         await _again_and_again(look)
@@ -173,12 +173,15 @@ class Following:
     async def tell_everybody(self, activation: Activation) -> None:
         """Tell every open chat that the active model has changed, in one line that stays."""
         text = await asyncio.to_thread(self._swap_line, activation)
+        pages = await signed_in(self.house.sign_in, open_pages())
         told: dict[str, dict[str, Any]] = {}
-        for page in await signed_in(self.house.sign_in, open_pages()):
+        for page in pages:
             key = str(uuid5(NAMESPACE_URL, f"tenk:swap:{activation.id}:{page.thread_id}"))
-            message = told.setdefault(page.thread_id, note(key, page.thread_id, text))
-            await sio.emit("new_message", message, to=page.socket_id)
+            told.setdefault(page.thread_id, note(key, page.thread_id, text))
+        # Kept first: a page that is being loaded finds it there, whatever it hears.
         await asyncio.to_thread(self._keep_where_begun, [*told.values()])
+        for page in pages:
+            await sio.emit("new_message", told[page.thread_id], to=page.socket_id)
 
     def _keep_where_begun(self, messages: list[dict[str, Any]]) -> None:
         """In a conversation that has not begun there is nothing to keep."""

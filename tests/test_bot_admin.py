@@ -1,5 +1,6 @@
 """Orders in the chat: what an admin and a reviewer may do, and that nobody else can."""
 
+import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -315,6 +316,24 @@ async def test_swaps_that_follow_each_other_at_once_are_told_one_by_one(swept: R
             "`local-teacher` answers again; rolled back by itself",
             "`ft:local-teacher:a` answers again (cycle 1, gain +0.04, by tenk promote)",
         ]
+
+
+async def test_a_swap_that_a_page_hears_of_stands_in_its_thread_already(swept: Running) -> None:
+    async with signed_in(swept, "ann") as ann:
+        await ann.ask(SALES)
+        with opened(swept.home) as session:
+            chosen = candidate(session, "ft:local-teacher:a")
+            cycles.activate(session, chosen, by="verdict 1", reason="")
+        with sqlite3.connect(swept.home / "tenk.sqlite3", isolation_level=None) as busy:
+            busy.execute("BEGIN IMMEDIATE")  # so that nothing can be kept
+            with pytest.raises(TimeoutError):
+                await ann.until(lambda: "From the next" in ann.said()[-1]["output"], 3)
+            busy.execute("ROLLBACK")
+
+        await ann.until(lambda: "From the next" in ann.said()[-1]["output"])
+
+        with opened(swept.home) as session:  # a page that is being loaded reads no more than this
+            assert session.get(Step, ann.said()[-1]["id"]) is not None
 
 
 async def test_what_cannot_be_done_is_said_in_a_sentence(swept: Running) -> None:
