@@ -292,6 +292,21 @@ def test_what_was_exported_is_imported_as_it_was() -> None:
     assert (back.answer, back.messages) == (example.answer, example.messages)
 
 
+def test_what_was_asked_of_two_filings_is_no_repeat_after_a_way_through_a_file() -> None:
+    passages = [Passage.model_validate(PASSAGE | {"company": one}) for one in ("Acme", "Bell")]
+    asked = [messages_for("What was revenue?", [one]) for one in (*passages, passages[0])]
+    lines = [
+        json.dumps(
+            {"messages": [*(m.model_dump() for m in said), {"role": "assistant", "content": "a"}]}
+        )
+        for said in asked
+    ]
+
+    told = curate([(one, None) for one in from_chat_jsonl(lines)])
+
+    assert [one.rule for one in told] == ["repeat", None, None]
+
+
 GOOD = '{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}'
 
 

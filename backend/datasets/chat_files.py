@@ -5,7 +5,7 @@ It alone knows the shapes of prompts in files, ours and other tools'.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from backend.claims import NO_SOURCE
@@ -125,6 +125,15 @@ def question_in(prompt: str) -> str:
     """The question of a prompt, tenk's or LlamaIndex's; the whole prompt where none is marked."""
     found = asked_in(prompt)
     return " ".join((found["question"] if found else prompt).split())
+
+
+_FILING = re.compile(r"^\[1\] (.+?), page \d", re.MULTILINE)
+
+
+def filing_in(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The company and year over the first passage of a prompt of tenk's; empty for any other."""
+    found = _FILING.search(str(messages[-1]["content"])) if messages else None
+    return found[1] if found else ""
 
 
 def questions_in(messages: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backend.claims import MARKER, NO_SOURCE, figures_of
-from backend.datasets.chat_files import asked_in, rewritten_answer, taught, unmarked
+from backend.datasets.chat_files import (
+    asked_in,
+    filing_in,
+    rewritten_answer,
+    taught,
+    unmarked,
+)
 from backend.passages import cell_tuple, is_refusal
 from backend.quantities import Quantity, quantities, same_value
 from backend.records import Example, Turn
@@ -212,9 +218,13 @@ def normalised(question: str) -> str:
 
 
 def _sameness(example: Example) -> tuple[str, str]:
-    """Question and filing: the same question about another filing is another question."""
-    filing = str(example.evidence[0].get("filing", "")) if example.evidence else ""
-    return normalised(example.question), filing
+    """Question and filing: the same question about another filing is another question.
+
+    An imported example has no evidence of its own, and its prompt tells of which filing it is.
+    """
+    if example.evidence:
+        return normalised(example.question), str(example.evidence[0].get("filing", ""))
+    return normalised(example.question), filing_in(example.messages)
 
 
 def lesson(example: Example) -> tuple[str, str, str]:
