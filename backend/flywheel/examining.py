@@ -163,7 +163,7 @@ class Examination:
         Where a rival's model is gone the exam begins anew against whoever has its place now: the
         same questions in the same order, every answer and score fresh, for scores of two runs are
         never compared. The candidate, which was paid for, is examined all the same. Raises
-        RivalGone where nobody has its place yet.
+        ModelGone where nobody has its place yet.
         """
         fixed = self._under_one_judge(Fixed.of(cycle.exam))
         while True:
@@ -209,14 +209,12 @@ class Examination:
         """The same exam without the model that is gone, with nothing answered yet."""
         arms, lost = (fixed.arms[0], *self.rivals()), gone.arm
         if (lost.model, lost.role) in {(arm.model, arm.role) for arm in arms}:
+            swapped_in = lost.name == ACTIVE and lost.role is not Role.TEACHER
             remedy = "Let another answer: tenk rollback, or tenk promote MODEL. "
-            raise RivalGone(
-                lost,
-                ModelGone(
-                    f"The exam waits, for its {lost.name} model is gone. {gone} "
-                    f"{remedy if lost.name == ACTIVE else ''}Then it begins anew with "
-                    f"{fixed.arms[0].model}, which is not trained again."
-                ),
+            raise ModelGone(
+                f"The exam waits, for its {lost.name} model is gone. {gone} "
+                f"{remedy if swapped_in else ''}Then it begins anew with {fixed.arms[0].model}, "
+                "which is not trained again."
             ) from gone
         self._refuse_above_budget()
         anew = replace(fixed, arms=arms, gone=(*fixed.gone, lost.model))
