@@ -224,7 +224,7 @@ def fault_of(question: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What generating will take, by a rough count; rather too much than too little."""
+    """What generating will take, by a rough count of those replies that are of use."""
 
     calls: int
     tokens: int
@@ -232,8 +232,16 @@ class Estimate:
     """None: no price is known for the model."""
 
     def __str__(self) -> str:
-        cost = "no price is known for the model" if self.usd is None else f"about ${self.usd:.2f}"
-        return f"{self.calls} calls, {self.tokens:,} tokens, {cost}"
+        told = f"{self.calls} calls, {self.tokens:,} tokens"
+        if self.usd == 0:
+            return f"{told}, no cost"
+        cost = "no price is known for the model" if self.usd is None else f"about {_usd(self.usd)}"
+        return f"{told}, {cost}"
+
+
+def _usd(amount: float) -> str:
+    """Down to what can be seen: a fraction of a cent is not nothing."""
+    return f"${amount:.2f}" if amount >= 0.01 else f"${amount:.2g}"
 
 
 def estimate(calls: Iterable[tuple[int, int]], price: tuple[float, float] | None) -> Estimate:
@@ -255,6 +263,6 @@ def refuse_above(what: Estimate, budget: float | None) -> None:
         )
     if what.usd > budget:
         raise DataError(
-            f"Generating would take {what}, above TENK_BUDGET_USD={budget:.2f}. Nothing was "
+            f"Generating would take {what}, above TENK_BUDGET_USD={_usd(budget)[1:]}. Nothing was "
             "spent. Raise the budget, or ask for fewer: --n"
         )

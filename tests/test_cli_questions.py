@@ -118,6 +118,7 @@ def test_the_estimate_stands_before_the_first_call_and_apart_from_the_json(
     worked: Worked,
 ) -> None:
     assert worked.estimate.startswith("Estimate: 8 calls")
+    assert worked.estimate.strip().endswith("tokens, no cost.")
 
 
 def test_an_estimate_above_the_budget_is_refused(tenk: Desk) -> None:

@@ -245,6 +245,14 @@ def test_the_estimate_prices_what_is_read_and_what_is_written() -> None:
     assert "$3.00" in str(told)
 
 
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [(3.0, "about $3.00"), (0.004, "about $0.004"), (0.0, "no cost"), (None, "no price is known")],
+)
+def test_an_estimate_never_calls_a_fraction_of_a_cent_nothing(usd: float | None, said: str) -> None:
+    assert f"2 calls, 2,000 tokens, {said}" in str(Estimate(2, 2_000, usd))
+
+
 def test_an_estimate_above_the_budget_is_refused_with_both_numbers() -> None:
     with pytest.raises(DataError, match=r"\$3\.00.*TENK_BUDGET_USD=2\.00"):
         refuse_above(Estimate(2, 2_000_000, 3.0), 2.0)

@@ -124,8 +124,9 @@ def _kept(done: int, wanted: int) -> str:
 
 def _agree(order: "Order", *, yes: bool) -> None:
     """Say what it will cost before the first call, and ask where a person is there to answer."""
-    typer.echo(f"Estimate: {order.estimate}.", err=True)
     free = order.estimate.usd == 0
+    rest = "" if free else "; replies that are of no use come on top"
+    typer.echo(f"Estimate: {order.estimate}{rest}.", err=True)
     if not (yes or free) and sys.stdin.isatty() and sys.stderr.isatty():
         typer.confirm("Go on?", abort=True, err=True)
 
