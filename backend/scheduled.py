@@ -26,16 +26,18 @@ log = logging.getLogger("tenk.schedule")
 BY = "schedule"
 
 
-def consider(session: "Session", settings: "Settings", *, at: datetime) -> ScheduledRun:
+def consider(
+    session: "Session", settings: "Settings", *, at: datetime, exam_usd: float | None = 0.0
+) -> ScheduledRun:
     """Start the cycle that is due at `at`, or not, and say why: once for each time.
 
     Asked again for the same time, by whichever worker, it gives the same row and starts nothing.
-    A time without a zone is UTC.
+    A time without a zone is UTC. `exam_usd`: what the exam may cost; None where that is not known.
     """
     moment = in_utc(at)
     if held := schedule.run_at(session, moment):
         return held
-    starts, reason = _decided(session, settings)  # takes long, so before the lock
+    starts, reason = _decided(session, settings, exam_usd)  # takes long, so before the lock
     row, ours = schedule.claim_run(session, moment)
     if not ours:
         return row
@@ -60,22 +62,23 @@ def pass_over(session: "Session", *, at: datetime) -> None:
         row.reason = "tenk was not there yet to keep the schedule."
 
 
-def _decided(session: "Session", settings: "Settings") -> tuple[bool, str]:
+def _decided(session: "Session", settings: "Settings", exam_usd: float | None) -> tuple[bool, str]:
     """Whether a cycle starts, and why."""
     every = curated(session, settings)
     known = facts(session, settings, every)
     if reason := scheduling.why_not(known):
         return False, reason
     try:
-        usd = _training_usd(settings, every)
+        training = _training(settings, every)
+        if reason := scheduling.too_dear(training.usd, settings.budget_usd):
+            return False, reason
+        finetuning.refuse_above(training, exam_usd, settings.budget_usd)
     except (DataError, ConfigurationError) as error:
         return False, str(error)
-    if reason := scheduling.too_dear(usd, settings.budget_usd):
-        return False, reason
     return True, f"{scheduling.found(known)}."
 
 
-def _training_usd(settings: "Settings", every: Sequence[Curated]) -> float | None:
+def _training(settings: "Settings", every: Sequence[Curated]) -> finetuning.Estimate:
     """By the estimate that the cycle will make; the lines that are only watched may differ.
 
     Raises DataError where too few examples are kept to train on.
@@ -84,4 +87,4 @@ def _training_usd(settings: "Settings", every: Sequence[Curated]) -> float | Non
         freeze(every, share=settings.validation_share).train,
         epochs=settings.epochs or None,
         price=training_price(settings.endpoint(Role.STUDENT).model, settings.training_price),
-    ).usd
+    )

@@ -108,7 +108,7 @@ def found(facts: Facts) -> str:
 def too_dear(usd: float | None, budget: float | None) -> str:
     """Why training at this estimate is not started by itself; empty where it may be.
 
-    The exam, whose cost only the cycle can tell, comes on top and is weighed there.
+    The exam comes on top of it, and may be what makes it too dear.
     """
     if budget is None:
         return ""

@@ -19,7 +19,7 @@ from backend.cron import OFF, latest_time, next_time
 from backend.doctor import examine
 from backend.durable import Durable, launched, put_aside_broken
 from backend.duty import tell_of_models, watch
-from backend.errors import ConfigurationError, ProviderError
+from backend.errors import ConfigurationError, DataError, ProviderError
 from backend.flywheel import Flywheel, Step, Wheel
 from backend.records import Notice, Role, in_utc
 from backend.scheduled import consider, pass_over
@@ -173,11 +173,19 @@ class Worker:
         at = due(settings.schedule, decided, now.astimezone(settings.zone))
         if at is None:
             return
+        exam_usd = self._exam_usd()
         with transaction(self.wheel.engine) as session:
             if last is None:  # nobody expects what was due before tenk first ran to be made up for
                 pass_over(session, at=at)
             else:
-                consider(session, settings, at=at)
+                consider(session, settings, at=at, exam_usd=exam_usd)
+
+    def _exam_usd(self) -> float | None:
+        """What the exam may cost; nothing where it cannot be held, which the cycle tells."""
+        try:
+            return Flywheel(self.wheel).exam_usd()
+        except (DataError, ConfigurationError):
+            return 0.0
 
     async def ensure_cycle(self) -> None:
         """See to it that the cycle that was asked for is under way, here or elsewhere."""

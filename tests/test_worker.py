@@ -16,7 +16,7 @@ from backend.flywheel import LABELS, Step
 from backend.flywheel.recording import Record
 from backend.flywheel.steps import next_step
 from backend.models import open_models
-from backend.records import Candidate
+from backend.records import Candidate, ExamQuestion
 from backend.settings import Settings, load_settings
 from backend.standing import standing
 from backend.store import cycles
@@ -312,6 +312,31 @@ async def test_what_was_due_before_tenk_first_ran_is_not_made_up_for(it: Ready) 
         row = standing(session, settings)["schedule"]["last"]
         assert cycles.running_cycle(session) is None
     assert row["reason"] == "tenk was not there yet to keep the schedule."
+
+
+async def test_a_budget_that_training_fits_and_the_exam_does_not_starts_nothing(
+    it: Ready,
+) -> None:
+    free: dict[str, Any] = {name: (0.0, 0.0) for name in ("m", "local-judge", "local-embed")}
+    told = {"budget_usd": 1.0, "training_price": 0.001, "min_new_examples": 5}
+    night, reasons = datetime(2026, 11, 20, 23, tzinfo=UTC), list[str]()
+    with transaction(it.house.engine) as session:
+        question = ExamQuestion(question="Revenue in 2024?", key="k", group="g", source="imported")
+        cycles.add_exam_questions(session, [question])
+
+    for judge in ((1e6, 0.0), (0.0, 0.0)):
+        prices = {**free, "local-judge": judge}
+        settings = it.house.settings.model_copy(update={**told, "prices": prices})
+        async with working(it, settings=settings) as worker:
+            worker.keep_schedule(night - timedelta(days=1))
+            worker.keep_schedule(night)
+            with transaction(it.house.engine) as session:
+                reasons.append(standing(session, settings)["schedule"]["last"]["reason"])
+        night += timedelta(days=1)
+
+    assert "the exam at most $" in reasons[0] and "above TENK_BUDGET_USD=1.00" in reasons[0]
+    assert reasons[1].endswith("and no model was trained yet.")
+    assert it.cycle().by == "schedule"
 
 
 async def test_a_cycle_starts_by_the_schedule_once_and_is_taken_to_its_end(it: Ready) -> None:

@@ -90,6 +90,13 @@ class Flywheel:
         """Whether this process may advance cycles; false while another one does."""
         return only_one(self.wheel.engine, self.wheel.home, "cycle")
 
+    def exam_usd(self) -> float | None:
+        """What an exam may cost at most, were it drawn now; None where a price is not known.
+
+        Raises what keeps it from being held.
+        """
+        return self._exam(Record(self.wheel.engine, 0)).estimate().usd  # it has no cycle yet
+
     # -- the steps
 
     async def _take(self, step: Step, cycle: Cycle, record: Record) -> None:
