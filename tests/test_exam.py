@@ -591,6 +591,20 @@ async def test_a_judge_that_refuses_every_call_ends_the_exam_with_the_reason(
     assert server.calls["statements"] <= 16
 
 
+async def test_what_judging_took_before_the_exam_stopped_is_kept(scripted: Scripted) -> None:
+    told: list[Sat] = []
+    server = scripted(faults={"verdicts": [401]})
+    with pytest.raises(ConfigurationError):
+        await hold(server, questions(1), Terms(ONE), told=told)
+
+    before = told[-1].judging.prompt_tokens
+    [sat] = await hold(server, questions(1), Terms(ONE), done=told[-1:])
+
+    assert FAITHFULNESS not in told[-1].scores
+    assert 0 < before < sat.judging.prompt_tokens
+    assert sat.whole
+
+
 async def test_a_judge_that_was_shut_down_ends_the_exam(scripted: Scripted) -> None:
     server = scripted()
     with pytest.raises(ModelGone, match="TENK_JUDGE_MODEL"):

@@ -79,14 +79,17 @@ class Sat:
         self, metric: str, value: float | None, reason: str = "", usage: Usage | None = None
     ) -> "Sat":
         """The same with one more score."""
-        more = usage or Usage()
+        reasons = {**self.reasons, metric: reason} if reason else self.reasons
+        scores = {**self.scores, metric: value}
+        return replace(self.paid(usage or Usage()), scores=scores, reasons=reasons)
+
+    def paid(self, more: Usage) -> "Sat":
+        """The same with more tokens that judging it took."""
         judging = Usage(
             prompt_tokens=self.judging.prompt_tokens + more.prompt_tokens,
             completion_tokens=self.judging.completion_tokens + more.completion_tokens,
         )
-        reasons = {**self.reasons, metric: reason} if reason else self.reasons
-        scores = {**self.scores, metric: value}
-        return replace(self, scores=scores, reasons=reasons, judging=judging)
+        return replace(self, judging=judging)
 
 
 @dataclass(frozen=True, slots=True)

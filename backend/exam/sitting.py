@@ -8,6 +8,7 @@ import asyncio
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib import import_module
@@ -285,7 +286,7 @@ class _Exam:
         async with self.locks.setdefault(key, asyncio.Lock()):
             anew = key not in self.judged
             if anew:
-                self.judged[key] = await self._judge(metric, question, text)
+                self.judged[key] = await self._judge(metric, question, text, place)
         told = self.judged[key]
         usage = told.usage if anew else Usage()
 
@@ -299,7 +300,8 @@ class _Exam:
             self.judging.came()
         note()
 
-    async def _judge(self, metric: str, question: ExamQuestion, text: str) -> _Judged:
+    async def _judge(self, metric: str, question: ExamQuestion, text: str, place: Place) -> _Judged:
+        """A score, or why there is none. What was paid for before the exam stops is kept."""
         from backend.exam.metrics import Tally
 
         tally = Tally()
@@ -308,6 +310,11 @@ class _Exam:
             value = await self.scorer.score(metric, question.question, text, contexts, tally)
         except Unscored as error:
             return _Judged(None, str(error), tally.usage())
+        except BaseException:
+            if any((paid := tally.usage()).model_dump().values()):
+                with suppress(TenkError):  # a cycle that is over keeps nothing more
+                    self._keep(self.sats[place].paid(paid))
+            raise
         return _Judged(value, "", tally.usage())
 
 
