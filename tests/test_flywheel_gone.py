@@ -215,3 +215,25 @@ def test_an_exam_that_cannot_be_paid_once_more_waits_for_the_budget(tmp_path: Pa
         reached: Any = it.flywheel.wheel.models
         reached.gone = OTHER.__eq__
         assert asyncio.run(it.flywheel.advance(key)).verdict is not None
+
+
+def test_a_judge_that_is_gone_gives_its_place_and_all_is_judged_anew(tmp_path: Path) -> None:
+    with ready(tmp_path) as it:
+        struck_at(it, "INSERT INTO score", after=6)
+        with transaction(it.house.engine) as session:
+            held = cycles.cycle(session, 1)
+            held.exam = held.exam | {"judge": "local-judge-of-yesterday"}
+            session.add(held)
+        before = sat(it)
+
+        row = asyncio.run(it.flywheel.advance(1))
+
+        with transaction(it.house.engine) as session:
+            told = cycles.verdict(session, row.verdict or 0).certificate
+        assert before
+        assert promotion.verify(told).ok
+        assert told["models"]["judge"] == "local-judge"
+        assert told["more"]["gone"] == ["local-judge-of-yesterday"]
+        given_up = [arm for arm, _ in sat(it, given_up=True) if "given up" in arm]
+        assert len(given_up) == len(before)
+        assert len(tuned(it)) == 1

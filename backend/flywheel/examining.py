@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from backend import answers, exam, figures, promotion
-from backend.errors import ConfigurationError, DataError, ModelGone
+from backend.errors import ConfigurationError, DataError, ModelGone, TenkError
 from backend.flywheel.fixing import Fixed
 from backend.flywheel.recording import Record
 from backend.flywheel.sittings import (
@@ -23,8 +23,8 @@ from backend.flywheel.sittings import (
     usd_of,
 )
 from backend.models import price
-from backend.records import Candidate, Cycle, ExamQuestion, Passage, Role, Verdict
-from backend.store import cycles, turns
+from backend.records import Candidate, Cycle, ExamQuestion, Message, Passage, Role, Verdict
+from backend.store import cycles, spending, turns
 from backend.store.database import transaction
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Examination:
         never compared. The candidate, which was paid for, is examined all the same. Raises
         ModelGone where nobody has its place yet.
         """
-        fixed = self._under_one_judge(Fixed.of(cycle.exam))
+        fixed = await self._under_one_judge(Fixed.of(cycle.exam))
         while True:
             try:
                 return await self._held(fixed, dataset=dataset)
@@ -189,14 +189,18 @@ class Examination:
             self._tell(told)
             aim = told.next_look
 
-    def _under_one_judge(self, fixed: Fixed) -> Fixed:
-        """Scores of two judges are never compared; before the first one another may take over."""
+    async def _under_one_judge(self, fixed: Fixed) -> Fixed:
+        """Scores of two judges are never compared: another may take over before the first one, or
+        where the judge is gone, and then the exam begins anew."""
         now = replace(fixed, judge=self._model(Role.JUDGE), embed=self._model(Role.EMBED))
         if now == fixed:
             return fixed
         if not any(judged(sat) for sat in self._sat()):
             self.record.fill(exam=now.told())
             return now
+        if fixed.judge != now.judge and await self._judge_is_gone(fixed.judge):
+            text = f"{fixed.judge}, the judge, is gone: the exam begins anew under {now.judge}"
+            return self._begin(replace(now, gone=(*fixed.gone, fixed.judge)), text)
         raise ConfigurationError(
             f"The exam of cycle {self.record.key} began with {fixed.judge} as judge and "
             f"{fixed.embed} as embed, and now they are {now.judge} and {now.embed}: their scores "
@@ -204,6 +208,19 @@ class Examination:
             f"TENK_EMBED_MODEL={fixed.embed} until the verdict, or end the cycle: "
             f"tenk cycle {self.record.key} --cancel"
         )
+
+    async def _judge_is_gone(self, model: str) -> bool:
+        """Whether its server says so; whoever can still ask a judge may not choose another."""
+        asked = [Message(role="user", content="Question: Are you there?")]
+        try:
+            _, usage = await self.models.complete(Role.JUDGE, asked, model=model)
+        except ModelGone:
+            return True
+        except TenkError:  # a judge may refuse small talk; one out of reach is not known to be gone
+            return False
+        with transaction(self.engine) as session:
+            spending.count_check(session, model, usage, self.models.cost(model, usage))
+        return False
 
     def _anew(self, fixed: Fixed, gone: RivalGone) -> Fixed:
         """The same exam without the model that is gone, with nothing answered yet."""
@@ -216,15 +233,16 @@ class Examination:
                 f"{remedy if swapped_in else ''}Then it begins anew with {fixed.arms[0].model}, "
                 "which is not trained again."
             ) from gone
-        self._refuse_above_budget()
-        anew = replace(fixed, arms=arms, gone=(*fixed.gone, lost.model))
         now = next(arm.model for arm in arms if arm.name == lost.name)
+        text = f"{lost.model}, the {lost.name} model, is gone: the exam begins anew against {now}"
+        return self._begin(replace(fixed, arms=arms, gone=(*fixed.gone, lost.model)), text)
+
+    def _begin(self, anew: Fixed, text: str) -> Fixed:
+        """These terms, with nothing answered yet; what was, stays in the books."""
+        self._refuse_above_budget()
         with self.record.writing() as (session, row):
             cycles.give_up_sittings(session, self.record.key)
             row.exam = anew.told()
-            text = (
-                f"{lost.model}, the {lost.name} model, is gone: the exam begins anew against {now}"
-            )
             cycles.add_event(session, self.record.key, "note", text)
         return anew
 
