@@ -223,6 +223,30 @@ def test_the_local_admin_is_nobody_who_was_added(engine: Engine) -> None:
             persons.set_password(session, "local", "hash")
 
 
+def test_what_an_older_tenk_left_to_nobody_is_told_and_given_to_the_first_admin(
+    own_home: Path,
+) -> None:
+    engine = open_database(f"sqlite:///{own_home / 'tenk.sqlite3'}")
+    with transaction(engine) as session:  # two admins, and a conversation of the time before them
+        first = persons.add_person(session, "bob", role="admin", password="hash").id
+        persons.add_person(session, "ann", role="admin", password="hash")
+        save_thread(session, "t1", name="Sales", person=persons.LOCAL_ADMIN)
+
+    told = tenk(own_home, "list")
+    others = tenk(own_home, "role", "ann", "admin")
+    given = tenk(own_home, "role", "bob", "admin")
+    after = tenk(own_home, "list")
+
+    with transaction(engine) as session:
+        owner = thread_owner(session, "t1")
+    engine.dispose()
+    assert "Give them to the first admin: tenk users role bob admin" in told.stdout
+    assert "conversation" not in others.stdout
+    assert "The conversation from before anybody signed in is bob's now." in given.stdout
+    assert "conversation" not in after.stdout
+    assert owner == first
+
+
 def test_capitals_and_spaces_around_a_name_do_not_keep_its_owner_out(engine: Engine) -> None:
     sign_in = SignIn(engine, "s" * 32)
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -48,10 +48,12 @@ def user_row(row: "Person") -> dict[str, Any]:
 def show_all(json: Json = False) -> None:
     """List everybody who may sign in."""
     from backend.store.database import transaction
-    from backend.store.persons import persons
+    from backend.store.persons import admins, local_conversations, persons
 
     with opened() as house, transaction(house.engine) as session:
         rows = [user_row(row) for row in persons(session)]
+        first = admins(session)[:1]
+        left = local_conversations(session) if first else 0
     if json:
         as_json(rows)
         return
@@ -61,6 +63,11 @@ def show_all(json: Json = False) -> None:
         empty="Nobody signs in: whoever opens the chat on this machine is its admin. "
         "Add somebody: tenk users add NAME --role admin",
     )
+    if left:  # of a home whose first admin was added by an older tenk
+        typer.echo(
+            f"{left} of the conversations are from before anybody signed in, and nobody sees them. "
+            f"Give them to the first admin: tenk users role {first[0].name} admin"
+        )
 
 
 @app.command()

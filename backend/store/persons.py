@@ -124,11 +124,11 @@ def remove_person(session: Session, name: str) -> Person:
 
 
 def take_over(session: Session, row: Person) -> int:
-    """Give the only admin what the local admin asked before anybody signed in.
+    """Give the first admin what the local admin asked before anybody signed in.
 
-    Returns how many conversations; none where there is another admin, who has them already.
+    Returns how many conversations; none where another one is the first, or has them already.
     """
-    if [one.id for one in admins(session)] != [row.id]:
+    if [one.id for one in admins(session)][:1] != [row.id]:
         return 0
     found = local_conversations(session)
     for table in (Turn, Thread):  # turns too: nobody else may rate them
@@ -142,9 +142,9 @@ def local_conversations(session: Session) -> int:
 
 
 def admins(session: Session) -> list[Person]:
-    """The admins who can sign in."""
+    """The admins who can sign in, the first first."""
     found = select(Person).where(Person.role == "admin", col(Person.password).is_not(None))
-    return list(session.exec(found))
+    return list(session.exec(found.order_by(col(Person.created_at), col(Person.id))))
 
 
 def _added(session: Session, name: str) -> Person:
