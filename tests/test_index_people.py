@@ -43,6 +43,7 @@ def test_people_are_looked_for_where_filings_name_them(question: str, section: s
         "Who are the competitors?",
         "Why did the CEO leave?",
         "When was the audit finished?",
+        "Who is the CEO, and what does the letter say of him?",
     ],
 )
 def test_other_questions_bring_no_people(question: str) -> None:

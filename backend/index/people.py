@@ -68,8 +68,13 @@ _ASKED = (
 )
 
 
+_MORE = re.compile(r"\band (?:what|how|why|when|where|which)\b", re.IGNORECASE)
+
+
 def people_needed(question: str) -> People | None:
-    """Where the people stand that a question asks for; None where it asks for none."""
+    """Where the people stand that a question asks for; None where it asks for none, or for more."""
+    if _MORE.search(question):
+        return None
     return next((where for asked, where in _ASKED if asked.search(question)), None)
 
 
