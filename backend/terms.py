@@ -151,3 +151,71 @@ def statements_named(question: str) -> list[str]:
         if pattern.search(question):
             named += names
     return named
+
+
+_LINES = """
+(?:gross |operating |service |product |subscription |advertising )?(?:revenues?|sales)
+top ?line|turnover|bottom ?line|cogs|opex|ebit(?:da)?|eps|dps|pp&e|capex
+d&a|r&d|sg&a|g&a|s&m|sbc|fcf
+costs? of (?:goods sold|revenues?|sales|(?:products?|services?|goods)(?: sold)?)
+gross (?:profit|margin dollars)
+operating (?:income|profit|loss|expenses?|costs|earnings)
+(?:income|loss|profit) from operations
+research (?:and|&) development|product development|technology and development
+(?:selling|sales),? general,? (?:and|&) administrative|general (?:and|&) administrative
+(?:sales|selling) (?:and|&) marketing|marketing|advertising
+interest (?:income|expense)|income tax(?:es)?|tax|provision for income taxes
+pre-?tax (?:income|profit|earnings|loss)
+(?:income|profit|loss|earnings) before (?:income )?tax(?:es)?
+income|profit|loss|earnings
+(?:basic |diluted )?(?:eps|(?:income|earnings|loss|profit) per (?:common |ordinary )?share)
+dividends?(?: paid| declared| per share)?
+assets|liabilities|debt|(?:(?:share|stock)holders[\u2019']? )?equity|working capital
+(?:current|long-term|short-term|non-?current) (?:assets|liabilities|debt)
+cash(?: and (?:cash )?equivalents)?|marketable securities
+inventor(?:y|ies)|goodwill|(?:trade |accounts )?(?:receivables?|payables?)
+deferred revenue|unearned revenue|retained earnings|accumulated deficit|treasury stock|backlog
+property,?(?: plant,?)? (?:and|&) equipment|intangible assets|intangibles
+capital (?:expenditures?|spending|investments?)
+depreciation(?: (?:and|&) amortization)?|amortization
+(?:stock|share|equity)-based compensation
+free cash flow|(?:operating|investing|financing) cash flow|cash(?: flow)? from operations
+(?:share |stock )?(?:repurchases|buybacks)
+"""
+_LINE_ITEM = re.compile(
+    r"(?:(?:total|net|consolidated|reported|annual|full[- ]year|overall|company|group) )*"
+    rf"(?:{'|'.join(_LINES.split(chr(10))[1:-1])})"
+    r"(?:,? (?:expenses?|expenditures?|costs?|spending|spend|charges?|figure|total|net|amount))?",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)
+def is_line_item(phrase: str) -> bool:
+    """Whether a phrase is the name of a line of the financial statements, as analysts say it.
+
+    "SG&A", "cost of goods sold" and "net income" are; "the SG&A of Europe" is not.
+    """
+    return _LINE_ITEM.fullmatch(" ".join(phrase.split())) is not None
+
+
+_SPELLED = {
+    "sg&a": "selling, general and administrative",
+    "g&a": "general and administrative",
+    "s&m": "sales and marketing",
+    "r&d": "research and development",
+    "d&a": "depreciation and amortization",
+    "pp&e": "property and equipment",
+    "cogs": "cost of goods sold",
+    "eps": "earnings per share",
+    "capex": "capital expenditures",
+    "opex": "operating expenses",
+    "fcf": "free cash flow",
+    "sbc": "stock-based compensation",
+}
+_SHORT = re.compile(rf"(?<![\w&])(?:{'|'.join(_SPELLED)})(?![\w&])", re.IGNORECASE)
+
+
+def spelled(text: str) -> str:
+    """A text with the abbreviations of statement lines written out: "SG&A", "capex", "EPS"."""
+    return _SHORT.sub(lambda found: _SPELLED[found[0].lower()], text)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from backend.errors import DataError, NotFound, ProviderError
 from backend.index import rows, vectors
 from backend.index.choosing import choose
-from backend.index.people import People, people_needed, with_people
+from backend.index.people import people_needed, with_people
 from backend.index.ranking import CANDIDATES, in_turn, rank, with_statements
 from backend.index.statements import statements_needed
 from backend.records import Chunk, Filing, Passage
+from backend.terms import spelled
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode, NodeWithScore
@@ -196,7 +197,8 @@ class _Looking:
             tables = await self._retrieve(filings, limit=FEW, statements=needed.names)
             found = with_statements(found, tables, parts=needed.parts)
         if people := people_needed(self.question):
-            named = await self._retrieve(filings, limit=FEW, people=people)
+            sections = people.sections
+            named = await self._retrieve(filings, limit=FEW, words=people.words, sections=sections)
             found = with_people(found, named, people)
         return found
 
@@ -206,7 +208,8 @@ class _Looking:
         *,
         limit: int,
         statements: Sequence[str] = (),
-        people: People | None = None,
+        sections: Sequence[str] = (),
+        words: str = "",
     ) -> list[Passage]:
         from llama_index.core.schema import QueryBundle
 
@@ -218,9 +221,11 @@ class _Looking:
             limit=limit,
             passing_over=self.passing_over,
             statements=statements,
-            sections=people.sections if people else (),
+            sections=sections,
         )
-        words = people.words if people else self.question
+        words = words or self.question
+        if statements and "&" in words:  # they print "SG&A" and its like in full
+            words = spelled(words)
         found = await search.aretrieve(QueryBundle(words, embedding=self.vector))
         by_id = {filing.id: filing for filing in filings}
         return [_evidence(hit, by_id) for hit in found]

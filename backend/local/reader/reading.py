@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 
 from backend.local.reader import phrasing
 from backend.local.reader.asking import Asked, asked
-from backend.local.reader.candidates import Candidate, Evidence, gather
+from backend.local.reader.candidates import Candidate, gather
 from backend.local.reader.cell_years import years_of
-from backend.local.reader.evident import Mask, evident
-from backend.local.reader.features import Matrix, matrix_of
+from backend.local.reader.evident import evident
+from backend.local.reader.features import matrix_of
 from backend.local.reader.following import rewrite
 from backend.local.reader.offices import by_name
+from backend.local.reader.preferring import preferred
 from backend.local.reader.prompts import Rewriting, Shown, Writing, parse
 from backend.local.reader.ratios import printed, ratio, unprinted
 from backend.local.reader.refusing import refusal
+from backend.local.reader.task import Task
 from backend.local.reader.weights import Weights, choice
 from backend.local.reader.writing import write
 from backend.passages import Cell
@@ -38,16 +40,6 @@ class Reading:
     chosen: Candidate | None = None  # None where no candidates were looked at: a rewriting
     candidates: tuple[Candidate, ...] = ()
     probabilities: tuple[float, ...] = ()  # of the candidates, adding up to 1
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A question taken apart beside everything that might answer it."""
-
-    asked: Asked
-    evidence: Evidence
-    matrix: Matrix  # (candidates, features)
-    allowed: Mask  # (candidates,): which hold what is asked at all
 
 
 def company_stems(passages: Sequence[Shown]) -> frozenset[str]:
@@ -80,18 +72,22 @@ def read(messages: Sequence[Message], weights: Weights) -> Reading:
     odds = np.exp(scores - scores.max())
     return Reading(
         answer=answer(task, scores, best),
-        chosen=task.evidence.candidates[best],
+        chosen=task.evidence.candidates[preferred(task, scores, best)],
         candidates=task.evidence.candidates,
         probabilities=tuple(float(p) for p in odds / odds.sum()),
     )
 
 
 def answer(task: Task, scores: NDArray[np.float64], best: int) -> str:
-    """The words for the candidate at `best`, given every candidate's score."""
-    chosen = task.evidence.candidates[best]
+    """The words for the candidate at `best`, given every candidate's score.
+
+    What a rule knows goes before it: people by name, a statement's own line.
+    """
     named = by_name(task.asked, task.evidence.passages)
     if named is not None:
         return named or refusal(task.asked, task.evidence.passages)
+    best = preferred(task, scores, best)
+    chosen = task.evidence.candidates[best]
     if chosen.sentence is None:
         if share := printed(task.asked, task.evidence):
             return _figures(task, share)
