@@ -277,11 +277,14 @@ class Reader:
         return str(message["id"])
 
     async def ask(self, text: str, *files: Path) -> dict[str, Any]:
-        """Send a message and wait until it is answered; the last thing said."""
+        """Send a message and wait until it is answered; the last thing said to it, or at all where
+        what it does shows itself."""
         before = self.ended
-        await self.send(text, *files)
+        sent = await self.send(text, *files)
         await self.until(lambda: self.ended > before)
-        return self.said()[-1]
+        runs = {key for key, one in self.messages.items() if one.get("parentId") == sent}
+        to_it = [one for one in self.said() if one.get("parentId") in runs]
+        return (to_it or self.said())[-1]
 
     def said(self) -> list[dict[str, Any]]:
         """What the chat said, in order."""
