@@ -14,6 +14,7 @@ from backend.local.reader.cell_years import years_of
 from backend.local.reader.evident import evident
 from backend.local.reader.features import matrix_of
 from backend.local.reader.following import rewrite
+from backend.local.reader.listing import listed
 from backend.local.reader.offices import by_name
 from backend.local.reader.preferring import preferred
 from backend.local.reader.prompts import Rewriting, Shown, Writing, parse
@@ -81,7 +82,7 @@ def read(messages: Sequence[Message], weights: Weights) -> Reading:
 def answer(task: Task, scores: NDArray[np.float64], best: int) -> str:
     """The words for the candidate at `best`, given every candidate's score.
 
-    What a rule knows goes before it: people by name, a statement's own line.
+    What a rule knows goes before it: people by name, a statement's own line, a sentence that lists.
     """
     named = by_name(task.asked, task.evidence.passages)
     if named is not None:
@@ -145,10 +146,12 @@ def _quotes(task: Task, scores: NDArray[np.float64], best: int) -> list[str]:
     if _text(task, best).endswith(":"):
         lead, *items = (_quote(task, n) for n in _list(task, best))
         return ["\n- ".join((lead, *items))]
+    if len(alike := _alike(task, best)) > 1:
+        return [_quote(task, number) for number in alike]
     together = _paragraph(task, best)
     at = together.index(best)
     chosen = _window(task, together, at) if task.asked.figure <= 0.5 else [best]
-    if at and chosen[0] == best and _REFERS.match(_text(task, best)):
+    if at and chosen[0] == best and refers(_text(task, best)):
         chosen = [together[at - 1], *chosen]
     if (other := _elsewhere(task, scores, chosen)) is not None:
         chosen = [*chosen, other]
@@ -177,7 +180,50 @@ def _window(task: Task, together: Sequence[int], at: int) -> list[int]:
     return [*together[start : start + MAX_SENTENCES]]
 
 
-_REFERS = re.compile(r"(?:It|They|These|This|Those|Such|Each|He|She|Both|The latter)\b")
+_REFERS = re.compile(
+    r"^(?:It|They|These|This|Those|Such|Each|He|She|Both|The latter)\b"
+    r"|\b(?:all|these|those|the) (?:two|three|four|five|six)\b(?= (?:\w+ed|would|could|may|are|were"
+    r"|is|was|have|had)\b)|\b(?:all|both|each|any|either) of (?:them|these|those)\b"
+)
+
+
+def refers(sentence: str) -> bool:
+    """Whether a sentence speaks of what the one before it names: "all three would ..."."""
+    return _REFERS.search(sentence) is not None
+
+
+_COMMON = frozenset(
+    re.findall(
+        r"\w+",
+        "the we our in on at as a an if this these those it its for to of no other any such when"
+        " while because although under during from with by each all some most and or but however",
+    )
+)
+
+
+def _alike(task: Task, best: int) -> list[int]:
+    """Where a list is asked for: the sentences in a row that begin with the same word as the best.
+
+    "ASU 2023-09 will ...", "ASU 2024-03 will ...": each is an item, though no bullet says so.
+    """
+    opening = _opening(task, best)
+    if not listed(task.asked) or opening.lower() in _COMMON or not opening[:1].isupper():
+        return [best]
+    passage = task.evidence.candidates[best].passage
+    first = last = best
+    while first and _same(task, first - 1, passage, opening):
+        first -= 1
+    while _same(task, last + 1, passage, opening):
+        last += 1
+    return [*range(first, last + 1)][:MAX_ITEMS]
+
+
+def _same(task: Task, number: int, passage: int, opening: str) -> bool:
+    return task.evidence.candidates[number].passage == passage and _opening(task, number) == opening
+
+
+def _opening(task: Task, number: int) -> str:
+    return (_text(task, number).split() or [""])[0]
 
 
 def _text(task: Task, number: int) -> str:
