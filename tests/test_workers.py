@@ -24,7 +24,7 @@ from tests.chatting import environment
 from tests.postgres import database, pour
 from tests.turning import QUICK, template
 
-SOON = 90.0
+SOON = 240.0
 
 
 @dataclass(frozen=True)
