@@ -15,12 +15,10 @@ from dataclasses import dataclass, field
 from os import getpid
 from pathlib import Path
 from socket import gethostname
-from time import time
 from typing import Any, Protocol
 from uuid import uuid4
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus
-from sqlalchemy import Engine, event
 
 from backend.errors import LockLost
 
@@ -133,7 +131,6 @@ async def launched(url: str, steps: Mapping[str, Step], *, alone: Alone) -> Asyn
 
     What is under way at the end stays so, for the next worker to go on with.
     """
-    _let_old_sqlite_tell_the_time()
     executor = f"{gethostname()}-{getpid()}-{uuid4().hex[:8]}"
     running: set[asyncio.Task[Any]] = set()
     DBOS(
@@ -155,25 +152,6 @@ async def launched(url: str, steps: Mapping[str, Step], *, alone: Alone) -> Asyn
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
-
-
-def _let_old_sqlite_tell_the_time() -> None:
-    """Give SQLite below 3.42 the unixepoch('subsec') that DBOS asks for from Python 3.12 on.
-
-    There it is null, and no worker could start; so it is with a Python built on an older system.
-    """
-    if sqlite3.sqlite_version_info < (3, 42) and not event.contains(Engine, "connect", _tell_time):
-        event.listen(Engine, "connect", _tell_time)
-
-
-def _tell_time(connection: Any, _record: Any) -> None:
-    if isinstance(connection, sqlite3.Connection):
-        connection.create_function("unixepoch", 1, _epoch)
-
-
-def _epoch(_precision: str) -> float:
-    """Seconds since 1970, with milliseconds."""
-    return round(time(), 3)
 
 
 def _workflow(kind: str, step: Step, alone: Alone, running: set[asyncio.Task[Any]]) -> Workflow:

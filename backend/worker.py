@@ -26,7 +26,13 @@ from backend.scheduled import consider, pass_over
 from backend.standing import HELD_UP
 from backend.store import schedule
 from backend.store.cycles import running_cycle
-from backend.store.database import Whereabouts, outages_told, transaction, usable
+from backend.store.database import (
+    Whereabouts,
+    let_sqlite_tell_fractions,
+    outages_told,
+    transaction,
+    usable,
+)
 from backend.store.locking import Lock, only_one
 from backend.store.notices import put_notice, remove_notice
 from backend.store.spending import count_probe
@@ -128,6 +134,7 @@ async def at_work(wheel: Wheel) -> "AsyncGenerator[Worker]":
     if engine.dialect.name == "sqlite":  # apart from the log: each writes when it likes
         file = settings.home / "worker.sqlite3"
         put_aside_broken(file)
+        let_sqlite_tell_fractions()
         url = f"sqlite:///{file}"
     clock, place = Clock(settings.schedule, settings.zone), Whereabouts(engine)
     async with launched(url, {CYCLE: take, LOOK: look_once}, alone=alone) as durable:

@@ -1,9 +1,11 @@
 """Opens the database and its transactions; brings an older database up to today's tables."""
 
 import logging
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from time import time
 from typing import Any
 
 from pydantic_core import PydanticUndefined
@@ -148,6 +150,25 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def let_sqlite_tell_fractions() -> None:
+    """Give SQLite below 3.42 the unixepoch('subsec') that DBOS asks for from Python 3.12 on.
+
+    There it is null, and no worker could start: a Python may be newer than its system's SQLite.
+    """
+    old = sqlite3.sqlite_version_info < (3, 42)
+    if old and not event.contains(Engine, "connect", _tell_fractions):
+        event.listen(Engine, "connect", _tell_fractions)
+
+
+def _tell_fractions(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.create_function("unixepoch", 1, _seconds)
+
+
+def _seconds(_fractions: str) -> float:
+    return round(time(), 3)
 
 
 def _add_missing_columns(engine: Engine) -> None:
