@@ -185,7 +185,9 @@ async def tuned(house: House) -> str:
     file.write_text("".join(to_chat_jsonl(one) + "\n" for one in kept), encoding="utf-8")
     trainer = Trainer(house.models)
     sent = await trainer.upload(file)
-    job = await trainer.create("local-student", (sent, None), tag="bench", suffix="bench", seed=1)
+    job = await trainer.create(
+        "local-student", (sent, None), tag="bench", suffix="bench", seed=1, hyperparameters={}
+    )
     while not job.ended:
         await asyncio.sleep(0.2)
         job = await trainer.job(job.id)
