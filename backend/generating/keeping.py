@@ -108,8 +108,10 @@ class Run(Generic[Row]):
                 self._start()
                 if not self._flying:
                     break
-                source, task = self._flying.popleft()
-                self._settle(source, await self._landed(task))
+                source, task = self._flying[0]
+                drafted = await self._landed(task)
+                self._flying.popleft()  # only now: one that lands as the run is stopped is kept
+                self._settle(source, drafted)
         finally:
             await self._close()
         return self.made
