@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from backend.errors import DataError, ModelGone, ProviderError
 from backend.flywheel import Step
 from backend.flywheel.recording import Record
 from backend.flywheel.steps import next_step
-from backend.records import Message, Role, Usage
 from backend.steering import cancel_cycle
 from backend.store import cycles
 from backend.store.database import transaction
@@ -27,7 +26,7 @@ from tests.strict_tuning import (
     Fate,
     Tuning,
 )
-from tests.turning import Ready, ready
+from tests.turning import Ready, Watched, ready
 
 HELLOS = [say("Yes."), say("Yes.")]
 """Of the untuned model before the training, and of the new one after it."""
@@ -259,26 +258,6 @@ def test_what_has_ended_cannot_be_cancelled(tmp_path: Path) -> None:
             asyncio.run(cancel(it))
 
         assert it.cycle().ended == reason
-
-
-class Watched:
-    """The models; `before` is called with each question of the exam that goes out."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-        self.before: Callable[[int], None] = lambda count: None
-        self.count = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    async def complete(
-        self, role: Role, messages: Sequence[Message], *, model: str | None = None
-    ) -> tuple[str, Usage]:
-        if "Evidence:" in messages[-1].content:
-            self.count += 1
-            self.before(self.count)
-        return await self.inner.complete(role, messages, model=model)
 
 
 def test_a_cycle_cancelled_in_mid_exam_asks_no_further(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from backend.records import Candidate, Message, Role, Usage
 from backend.store import cycles, serving
 from backend.store.database import transaction
 from tests.test_flywheel import struck_at
-from tests.turning import Ready, ready
+from tests.turning import Ready, Watched, ready
 
 OTHER = "other"
 """Answers readers when the exam begins."""
@@ -31,30 +32,32 @@ def every_tuned(model: str) -> bool:
     return model.startswith("ft:")
 
 
-class Going:
+class Going(Watched):
     """The models, with one more that says what the teacher says, until models are gone."""
 
     def __init__(self, inner: Any) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.gone: Callable[[str], bool] = nobody
-        self.before: Callable[[int], None] = lambda count: None
-        self.count = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
 
     async def complete(
         self, role: Role, messages: Sequence[Message], *, model: str | None = None
     ) -> tuple[str, Usage]:
-        """One answer; `before` is told of each question of the exam, with its number."""
-        if "Evidence:" in messages[-1].content:
-            self.count += 1
-            self.before(self.count)
+        self.watch(messages)
         if model is not None and self.gone(model):
             raise ModelGone(f"The model {model} was shut down.")
         if model == OTHER:
             return await self.inner.complete(Role.TEACHER, messages)
         return await self.inner.complete(role, messages, model=model)
+
+    def lose_other_at_the_twelfth(self, then: Callable[[], None] = lambda: None) -> None:
+        """OTHER is gone from the exam's twelfth question on; `then` is done in that moment."""
+
+        def go(count: int) -> None:
+            if count == 12:
+                self.gone = OTHER.__eq__
+                then()
+
+        self.before = go
 
 
 def with_another_active(it: Ready) -> Any:
@@ -88,13 +91,7 @@ def test_the_exam_begins_anew_against_who_answers_now_and_nothing_is_trained_aga
 ) -> None:
     with ready(tmp_path, models=Going) as it:
         models = with_another_active(it)
-
-        def go_at_the_twelfth(count: int) -> None:
-            if count == 12:
-                models.gone = OTHER.__eq__
-                roll_back(it)
-
-        models.before = go_at_the_twelfth
+        models.lose_other_at_the_twelfth(partial(roll_back, it))
 
         row = asyncio.run(it.flywheel.advance(it.open()))
 
@@ -114,12 +111,7 @@ def test_the_exam_begins_anew_against_who_answers_now_and_nothing_is_trained_aga
 def test_where_nobody_has_its_place_the_cycle_waits_and_then_goes_on(tmp_path: Path) -> None:
     with ready(tmp_path, models=Going) as it:
         models = with_another_active(it)
-
-        def go_at_the_twelfth(count: int) -> None:
-            if count == 12:
-                models.gone = OTHER.__eq__
-
-        models.before = go_at_the_twelfth
+        models.lose_other_at_the_twelfth()
         with pytest.raises(ModelGone, match=r"tenk rollback.*ft:local-student.*again") as held:
             asyncio.run(it.flywheel.advance(it.open()))
         waiting, kept = it.cycle(), sat(it)
@@ -136,12 +128,7 @@ def test_where_nobody_has_its_place_the_cycle_waits_and_then_goes_on(tmp_path: P
 def test_a_model_that_comes_back_goes_on_where_it_was(tmp_path: Path) -> None:
     with ready(tmp_path, models=Going) as it:
         models = with_another_active(it)
-
-        def go_at_the_twelfth(count: int) -> None:
-            if count == 12:
-                models.gone = OTHER.__eq__
-
-        models.before = go_at_the_twelfth
+        models.lose_other_at_the_twelfth()
         with pytest.raises(ModelGone):
             asyncio.run(it.flywheel.advance(it.open()))
         kept, models.gone = sat(it), nobody
@@ -155,13 +142,7 @@ def test_a_model_that_comes_back_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_killed_while_it_begins_anew_it_begins_anew_once(tmp_path: Path) -> None:
     with ready(tmp_path, models=Going) as it:
         models = with_another_active(it)
-
-        def go_at_the_twelfth(count: int) -> None:
-            if count == 12:
-                models.gone = OTHER.__eq__
-                roll_back(it)
-
-        models.before = go_at_the_twelfth
+        models.lose_other_at_the_twelfth(partial(roll_back, it))
         struck_at(it, "UPDATE sitting SET arm")
         untouched = sat(it, given_up=True)
         row = asyncio.run(it.flywheel.advance(1))
@@ -200,13 +181,7 @@ def test_an_exam_that_cannot_be_paid_once_more_waits_for_the_budget(tmp_path: Pa
         tmp_path, models=Going, prices=prices, training_price=0.0, budget_usd=estimate / 2
     ) as it:
         models: Any = it.flywheel.wheel.models
-
-        def go_at_the_twelfth(count: int) -> None:
-            if count == 12:
-                models.gone = OTHER.__eq__
-                roll_back(it)
-
-        models.before = go_at_the_twelfth
+        models.lose_other_at_the_twelfth(partial(roll_back, it))
         with pytest.raises(ConfigurationError, match="above TENK_BUDGET_USD"):
             asyncio.run(it.flywheel.advance(key))
 

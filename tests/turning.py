@@ -5,7 +5,7 @@ import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +15,7 @@ from typing import Any
 from backend.cli.opening import House
 from backend.flywheel import Flywheel, Wheel
 from backend.models import Models
-from backend.records import Cycle, Secret
+from backend.records import Cycle, Message, Role, Secret, Usage
 from backend.samples import SAMPLE_PDF, SAMPLE_QUESTIONS
 from backend.settings import load_settings
 from backend.store import cycles
@@ -89,6 +89,30 @@ class Ready:
         """What happened, of one kind."""
         with transaction(self.house.engine) as session:
             return [one.text for one in cycles.events(session, key) if one.kind == kind]
+
+
+class Watched:
+    """The models; `before` is called with each question of the exam that goes out."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.before: Callable[[int], None] = lambda count: None
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def complete(
+        self, role: Role, messages: Sequence[Message], *, model: str | None = None
+    ) -> tuple[str, Usage]:
+        self.watch(messages)
+        return await self.inner.complete(role, messages, model=model)
+
+    def watch(self, messages: Sequence[Message]) -> None:
+        """Count what is a question of the exam, and tell of it."""
+        if "Evidence:" in messages[-1].content:
+            self.count += 1
+            self.before(self.count)
 
 
 @contextmanager

@@ -225,7 +225,6 @@ def worker(
     logging.getLogger("tenk").setLevel(logging.INFO)  # why a scheduled cycle did not start
     with opened() as house:
         spent = asyncio.run(run(house.settings, house.engine, house.models))
-    if (
-        spent
-    ):  # as a new program the same process gives its memory back, and its parent sees nothing
+    if spent:
+        # as a new program the same process gives its memory back, and its parent sees nothing
         os.execv(sys.executable, [sys.executable, "-m", "backend.cli", *sys.argv[1:]])
